@@ -1,0 +1,116 @@
+"""TensorFlow and Keras, imported without their chatter, and what the hardware here is good at.
+
+Every module that computes imports `tf` and `keras` from here.
+"""
+
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kerasgan.cli import UserError
+from kerasgan.recipes import Recipe
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Holds back what native code writes to standard error; shows it if the body fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+# TensorFlow logs a few lines before it reads its log level, hence the redirection.
+with _silent_stderr():
+    import keras
+    import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise UserError(
+        "kerasgan needs Keras' TensorFlow backend. Received: KERAS_BACKEND="
+        f"{keras.backend.backend()}. Type: export KERAS_BACKEND=tensorflow"
+    )
+
+__all__ = ["configure", "describe_device", "gpus", "keras", "pick_precision", "resolved", "tf"]
+
+
+def gpus() -> list[str]:
+    """Returns the names of the GPUs that TensorFlow sees, maybe none."""
+    found = tf.config.list_physical_devices("GPU")
+    return [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in found
+    ]
+
+
+def _compute_capability() -> tuple[int, int]:
+    """The lowest CUDA compute capability among the GPUs; (0, 0) where it is not known."""
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return min(detail.get("compute_capability", (0, 0)) for detail in details)
+
+
+def _cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """The processor's feature flags as Linux names them; none known on other systems."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+def pick_precision() -> str:
+    """Returns the precision that the hardware here computes fastest without losing training.
+
+    Returns:
+        "bfloat16" on processors with AMX or AVX512_BF16 and on GPUs of compute capability 8.0
+        and up; "float16" on older GPUs with tensor cores (7.0 and up); else "float32".
+    """
+    if gpus():
+        capability = _compute_capability()
+        if capability >= (8, 0):
+            return "bfloat16"
+        return "float16" if capability >= (7, 0) else "float32"
+    return "bfloat16" if _cpu_flags() & {"amx_bf16", "avx512_bf16"} else "float32"
+
+
+def describe_device() -> str:
+    """Returns one phrase for the hardware that a training would run on."""
+    return ", ".join(gpus()) or f"CPU, {os.cpu_count()} cores"
+
+
+def configure(seed: int) -> None:
+    """Makes TensorFlow's operations repeatable, and fast for convolutions on a CPU.
+
+    These are settings of the whole process.
+
+    Args:
+        seed: for operations elsewhere in the process that ask for TensorFlow's global seed;
+            kerasgan's own are all seeded by (seed, iteration).
+    """
+    tf.random.set_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    if not gpus():
+        # Remapping fails on LeakyReLU's gradient in bfloat16; the layout pass costs and
+        # gains nothing where oneDNN picks layouts by itself.
+        tf.config.optimizer.set_experimental_options(
+            {"remapping": False, "layout_optimizer": False}
+        )
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """Returns the recipe with "auto" replaced by what this machine is good at."""
+    if recipe.precision == "auto":
+        return dataclasses.replace(recipe, precision=pick_precision())
+    return recipe

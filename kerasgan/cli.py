@@ -1,0 +1,74 @@
+"""What every command shares: one-line errors, exit codes, progress bars."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: the rule, the fact, and what to type, in one line."""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows each flag's default, except for flags that have none to show."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == argparse.SUPPRESS:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def progress(total: int, description: str, unit: str = "it", **options: Any) -> tqdm:
+    """Returns a progress bar with ETA on standard error, silent where that is not a terminal.
+
+    Args:
+        total: how many units make the whole.
+        description: what is being done, in front of the bar.
+        unit: the name of one unit.
+        **options: passed to `tqdm`, `initial=` for example.
+    """
+    options.setdefault("disable", None)
+    return tqdm(total=total, desc=description, unit=unit, dynamic_ncols=True, **options)
+
+
+def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
+    """Calls a command and turns a user's mistake into one line and an exit code.
+
+    Args:
+        command: parses `argv` and does the work; returns an exit code or None for 0.
+        argv: the command line's words, or None for `sys.argv[1:]`.
+
+    Returns:
+        The exit code: 0, 2 for a user's mistake, 130 after Ctrl-C.
+    """
+    try:
+        return command(argv) or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; nothing is left to say
+        return 0
+
+
+def duration(seconds: float) -> str:
+    """Returns a span of time in words a person would use: "45 s", "12 min", "3 h 5 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours / 24:.1f} days"

@@ -1,0 +1,306 @@
+"""The training loop, and what it leaves in the run folder on its way."""
+
+import json
+import math
+import os
+import signal
+import time
+from dataclasses import replace
+from types import FrameType, TracebackType
+
+import numpy as np
+
+from kerasgan import images, latents, models, plots, runs
+from kerasgan.backend import tf
+from kerasgan.cli import UserError, duration, progress
+from kerasgan.data.batches import Batches
+from kerasgan.gan import GAN
+from kerasgan.recipes import Recipe
+from kerasgan.runs import LOGGED, Checkpoints, Run
+
+WARM_UP = 3  # iterations before the speed is taken: the first compile and allocate
+TIMED = 5  # iterations the speed is taken over
+SMOOTHED = 50  # iterations that the running mean of the pace looks back
+STATUS_SECONDS = 60  # between lines where no bar is shown
+EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
+MOVED_WITHIN = 10  # iterations in which both networks must have changed
+A_DAY = 24 * 3600.0
+
+
+def train(gan: GAN, batches: Batches, run: Run) -> int | None:
+    """Trains until the recipe's iterations are done or a signal asks to stop.
+
+    Goes on from the newest checkpoint in the run, if there is one.
+
+    Args:
+        gan: the networks; its recipe gives the number of iterations.
+        batches: of the reals, named by iteration.
+        run: an existing run folder.
+
+    Returns:
+        The signal that stopped the training early, the state saved; else None.
+
+    Raises:
+        UserError: a loss or a weight is no longer finite; the last good checkpoint stays.
+    """
+    recipe = gan.recipe
+    recorder = Recorder(gan, run)
+    start = recorder.start()
+    require_work(start, recipe.iters, run)
+    moved = MovementCheck(gan, start)
+    bar = progress(recipe.iters, "Training", initial=start)
+    clock = Clock(start, recipe, quiet=bar.disable)
+    with bar, recorder, Stopper() as stopper:
+        for iteration in range(start + 1, recipe.iters + 1):
+            scalars = gan.train_on_batch(batches.at(iteration - 1))
+            require_finite(scalars, iteration, run)
+            recorder.record(iteration, scalars)
+            for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
+                bar.write(line)
+            bar.set_postfix_str(clock.state(scalars), refresh=False)
+            bar.update()
+            if stopper.signal:
+                break
+        recorder.save()
+    return stopper.signal
+
+
+class Recorder:
+    """Writes a training's log, grids, curves, events and checkpoints to its run folder."""
+
+    def __init__(self, gan: GAN, run: Run) -> None:
+        self.gan = gan
+        self.run = run
+        self.checkpoints = Checkpoints(gan, run.checkpoints, gan.recipe.keep_checkpoints)
+        self.control = control_latents(gan, run)
+        # The saved generator computes in float32, so that it opens and runs anywhere.
+        self.portable = models.build_generator(replace(gan.recipe, precision="float32"))
+        self.curves: dict[str, list[float]] = {name: [] for name in LOGGED}
+        self.saved_at = -1
+
+    def start(self) -> int:
+        """Goes back to the newest checkpoint; returns its iteration, 0 in a new run."""
+        start = self.checkpoints.restore()
+        for line in self.run.cut_log(start):
+            for name in LOGGED:
+                self.curves[name].append(line[name])
+        self.saved_at = start if start else -1
+        self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
+        self.events = tf.summary.create_file_writer(str(self.run.events))
+        if start == 0:
+            self._write_grid(0)
+        return start
+
+    def record(self, iteration: int, scalars: dict[str, float]) -> None:
+        """Notes one iteration, and writes what its number says is due."""
+        recipe = self.gan.recipe
+        self.log.write(json.dumps({"iteration": iteration, **scalars}) + "\n")
+        for name in LOGGED:
+            self.curves[name].append(scalars[name])
+        if iteration % EVENTS_EVERY == 0:
+            self._write_scalars(iteration, scalars)
+        if iteration % recipe.grid_every == 0:
+            self._write_grid(iteration)
+        if iteration % recipe.checkpoint_every == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the checkpoint, the generator and the loss curves, if anything is new.
+
+        Raises:
+            UserError: a weight is not finite; nothing is written then.
+        """
+        iteration = int(self.gan.iteration)
+        if iteration == self.saved_at:
+            return
+        require_finite_weights(self.gan, iteration, self.run)
+        self.portable.set_weights(self.gan.generator.get_weights())
+        runs.write_generator(self.run.generator, self.portable)
+        plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
+        self.events.flush()
+        # Last, so that whoever finds this checkpoint finds all the rest as new or newer.
+        self.checkpoints.save()
+        self.saved_at = iteration
+
+    def _write_scalars(self, iteration: int, scalars: dict[str, float]) -> None:
+        with self.events.as_default(step=iteration):
+            for name in LOGGED:
+                tf.summary.scalar(name, scalars[name])
+
+    def _write_grid(self, iteration: int) -> None:
+        grid = images.make_grid(models.generate(self.gan.generator, self.control))
+        images.write_png(self.run.control_grid(iteration), grid)
+        with self.events.as_default(step=iteration):
+            tf.summary.image("control", grid[np.newaxis])
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log.close()
+        self.events.close()
+
+
+class Stopper:
+    """Turns Ctrl-C and SIGTERM into a wish to stop, while it is entered.
+
+    The second signal stops at once.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __enter__(self) -> "Stopper":
+        self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        # Unbuffered: the signal may have come in the middle of another write.
+        os.write(2, b"\nStopping after this iteration; once more to stop without saving.\n")
+
+
+class Clock:
+    """Takes the pace of a training and says how long it will take.
+
+    Args:
+        start: iterations done before this process began.
+        recipe: `iters` and `batch_size`.
+        quiet: whether no bar can be shown, so that a line a minute stands in for it.
+    """
+
+    def __init__(self, start: int, recipe: Recipe, quiet: bool) -> None:
+        self.start = start
+        self.recipe = recipe
+        self.quiet = quiet
+        self.seconds = 0.0  # that an iteration takes, a running mean
+        self._estimated = False
+        self._last = self._said = time.perf_counter()
+
+    def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
+        """Notes that an iteration is done.
+
+        Returns:
+            A line to print, when one is due: once the estimate of the whole training, and
+            where no bar is shown the present state once a minute.
+        """
+        now = time.perf_counter()
+        took, self._last = now - self._last, now
+        done = iteration - self.start
+        if done > WARM_UP:
+            share = max(1 / (done - WARM_UP), 1 / SMOOTHED)
+            self.seconds += share * (took - self.seconds)
+        if done == WARM_UP + TIMED:
+            return estimate(self.seconds, self.recipe.iters - iteration)
+        if self.quiet and now - self._said > STATUS_SECONDS:
+            self._said = now
+            left = duration(self.seconds * (self.recipe.iters - iteration))
+            where = f"iteration {iteration:,} of {self.recipe.iters:,}, {left} left"
+            return f"{where}: {self.state(scalars)}"
+        return None
+
+    def state(self, scalars: dict[str, float]) -> str:
+        """Returns losses, D's mean verdicts and the speed, in a few words."""
+        rate = self.recipe.batch_size / self.seconds if self.seconds else 0.0
+        return (
+            f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
+            f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "
+            f"{rate:.0f} images/s"
+        )
+
+
+class MovementCheck:
+    """Says, after the first few iterations, if one of the networks does not learn."""
+
+    def __init__(self, gan: GAN, start: int) -> None:
+        self.networks = (gan.generator, gan.discriminator)
+        self.due = start + MOVED_WITHIN
+        self._before = [network.get_weights() for network in self.networks]
+
+    def check(self, iteration: int) -> str | None:
+        """Returns a warning when it is due and deserved, else None."""
+        if iteration != self.due:
+            return None
+        stuck = [
+            network.name
+            for network, before in zip(self.networks, self._before, strict=True)
+            if all(map(np.array_equal, before, network.get_weights()))
+        ]
+        self._before = []
+        if not stuck:
+            return None
+        return f"warning: the weights of the {' and the '.join(stuck)} have not moved at all."
+
+
+def control_latents(gan: GAN, run: Run) -> np.ndarray:
+    """Returns the run's control latents (N, D), drawn and kept on first use."""
+    if not run.control_latents.exists():
+        recipe = gan.recipe
+        drawn = latents.draw(
+            recipe.control_latents, recipe.latent_dim, recipe.seed, recipe.control_scale
+        )
+        runs.write_latents(run.control_latents, drawn)
+    return np.load(run.control_latents, allow_pickle=False)
+
+
+def require_work(done: int, wanted: int, run: Run) -> None:
+    """Raises UserError if a run has all its iterations already."""
+    if done >= wanted:
+        raise UserError(
+            f"`--iters` should be more than the {done:,} iterations the run has. Received: "
+            f"{wanted:,}. Type --resume {run.folder} --iters {2 * done} to train it further."
+        )
+
+
+def require_finite(scalars: dict[str, float], iteration: int, run: Run) -> None:
+    """Raises UserError if a loss is NaN or infinite."""
+    for name in ("d_loss", "a_loss"):
+        if not math.isfinite(scalars[name]):
+            raise UserError(_diverged(f"{name} is {scalars[name]}", iteration, run))
+
+
+def require_finite_weights(gan: GAN, iteration: int, run: Run) -> None:
+    """Raises UserError if a weight of either network is NaN or infinite."""
+    for network in (gan.generator, gan.discriminator):
+        if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+            fact = f"the {network.name} has weights that are not"
+            raise UserError(_diverged(fact, iteration, run))
+
+
+def _diverged(fact: str, iteration: int, run: Run) -> str:
+    last = tf.train.latest_checkpoint(str(run.checkpoints))
+    kept = f"The last good checkpoint stays: {last}." if last else "No checkpoint was due yet."
+    return (
+        f"Losses and weights should be finite. After iteration {iteration} {fact}. {kept} "
+        "Train anew with a lower --learning-rate, or with --precision float32."
+    )
+
+
+def estimate(seconds: float, left: int) -> str:
+    """Says how long the rest of a training will take, and what would be faster if that is long.
+
+    Args:
+        seconds: that one iteration takes here.
+        left: iterations still to do.
+    """
+    total = seconds * left
+    line = f"{left:,} iterations at {seconds:.2f} s each will take about {duration(total)}."
+    if total > A_DAY:
+        line += (
+            " Faster: a GPU (pip install 'kerasgan[gpu]'), --preset article-lite, a smaller --size"
+            " or --width, fewer --iters."
+        )
+    return line

@@ -1,0 +1,243 @@
+"""The run folder: what a training writes, and how it is read back.
+
+outputs/000-article-lite/
+    recipe.json     every hyperparameter, resolved
+    run.json        data, device and versions
+    log.jsonl       one line an iteration
+    reals.png       a preview of the training pictures
+    rejected.csv    picture files that could not be used, with the reason
+    control_latents.npy, control/000050.png   the control grid through the training
+    losses.png      both loss curves
+    generator.keras the generator, for `keras.models.load_model`
+    checkpoints/    networks, optimizers and iteration, the last few
+    events/         TensorBoard's
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasgan.cli import UserError
+from kerasgan.files import atomic_path
+from kerasgan.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+LOGGED = ("d_loss", "a_loss", "d_real", "d_fake")
+
+
+class Run:
+    """One run folder.
+
+    Args:
+        folder: an existing run folder, or the place for a new one.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.control = self.folder / "control"
+        self.checkpoints = self.folder / "checkpoints"
+        self.events = self.folder / "events"
+        self.log = self.folder / "log.jsonl"
+        self.generator = self.folder / "generator.keras"
+        self.losses = self.folder / "losses.png"
+        self.reals = self.folder / "reals.png"
+        self.rejected = self.folder / "rejected.csv"
+        self.control_latents = self.folder / "control_latents.npy"
+
+    def require_new(self) -> None:
+        """Raises UserError if something is there already: a run is never overwritten."""
+        if self.folder.exists() and not (self.folder.is_dir() and not any(self.folder.iterdir())):
+            raise UserError(
+                f"`--out` should name a new folder. Received: {self.folder}, which is there "
+                f"already. Type another name, or --resume {self.folder} to go on with it."
+            )
+
+    def create(self, recipe: Recipe) -> None:
+        """Makes the folder and writes the recipe, which claims it for this run alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with (self.folder / "recipe.json").open("x") as file:
+                file.write(_to_json(dataclasses.asdict(recipe)))
+        except FileExistsError:
+            self.require_new()
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        _write_json(self.folder / "recipe.json", dataclasses.asdict(recipe))
+
+    def read_recipe(self) -> Recipe:
+        """Reads the run's recipe.
+
+        Raises:
+            UserError: the folder is no run, or its recipe is of another version of kerasgan.
+        """
+        path = self.folder / "recipe.json"
+        values = _read_json(path)
+        names = {field.name for field in dataclasses.fields(Recipe)}
+        if unknown := sorted(values.keys() - names):
+            raise UserError(
+                f"{path} should hold this version's recipe fields. Received: {', '.join(unknown)} "
+                "too. Use the version of kerasgan that made the run."
+            )
+        return Recipe(**values)
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        _write_json(self.folder / "run.json", facts)
+
+    def read_facts(self) -> dict[str, Any]:
+        return _read_json(self.folder / "run.json")
+
+    def read_log(self) -> list[dict[str, float]]:
+        """Returns the log's lines in order; a line that a crash cut short is left out."""
+        return list(_complete_lines(self.log)) if self.log.exists() else []
+
+    def cut_log(self, iteration: int) -> list[dict[str, float]]:
+        """Drops the log's lines after an iteration and returns those that stay."""
+        kept = [line for line in self.read_log() if line["iteration"] <= iteration]
+        with atomic_path(self.log) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        return kept
+
+    def control_grid(self, iteration: int) -> Path:
+        """Returns the path of an iteration's control grid."""
+        return self.control / f"{iteration:06d}.png"
+
+
+def next_run_folder(outputs: Path, preset: str) -> Path:
+    """Returns `outputs`/NNN-`preset` with the first number after all those in use."""
+    names = [path.name for path in outputs.iterdir()] if outputs.is_dir() else []
+    numbers = [int(match[1]) for name in names if (match := re.match(r"(\d+)-", name))]
+    return outputs / f"{max(numbers, default=-1) + 1:03d}-{preset}"
+
+
+def write_latents(path: Path, latents: np.ndarray) -> None:
+    """Writes latents (N, D) as `.npy`."""
+    with atomic_path(path) as temporary:
+        np.save(temporary, latents, allow_pickle=False)
+
+
+def write_generator(path: Path, generator: "keras.Model") -> None:
+    """Writes a generator as one `.keras` file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        generator.save(temporary)
+
+
+def load_generator(path: str | Path) -> "keras.Model":
+    """Loads a trained generator.
+
+    Args:
+        path: a run folder, or any `.keras` file.
+
+    Returns:
+        A model from latents (B, D) to pictures (B, H, W, C) in [-1, 1].
+
+    Raises:
+        UserError: there is no generator at `path`, or it cannot be read.
+    """
+    path = Path(path)
+    file = Run(path).generator if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(
+            f"A run should hold a generator.keras. Received: {path}, which has none"
+            + (" yet; it is written with the first checkpoint." if path.is_dir() else ".")
+            + " Type the folder of a run, or a .keras file."
+        )
+    from kerasgan.backend import keras
+
+    try:
+        return keras.models.load_model(file, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"A generator should be a Keras model file (.keras). Received: {file}, which Keras "
+            f"refuses: {reason}"
+        ) from error
+
+
+class Checkpoints:
+    """The last few states of a training, on disk: networks, optimizers, iteration.
+
+    Args:
+        gan: the training's `GAN`.
+        folder: where the files are.
+        keep: how many checkpoints stay.
+    """
+
+    def __init__(self, gan: Any, folder: Path, keep: int) -> None:
+        from kerasgan.backend import tf
+
+        self.gan = gan
+        self._state = tf.train.Checkpoint(
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            generator_optimizer=gan.generator_optimizer,
+            discriminator_optimizer=gan.discriminator_optimizer,
+            iteration=gan.iteration,
+        )
+        self._manager = tf.train.CheckpointManager(
+            self._state, str(folder), max_to_keep=keep, checkpoint_name="iteration"
+        )
+
+    def save(self) -> None:
+        """Writes the present state and drops the oldest beyond those kept."""
+        self._manager.save(checkpoint_number=int(self.gan.iteration))
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint that is whole.
+
+        Returns:
+            The iteration it was made after; 0 where there is none, the state then being
+            that of a new training.
+        """
+        from kerasgan.backend import tf
+
+        for path in reversed(self._manager.checkpoints):
+            try:
+                self._state.restore(path).assert_consumed()
+            except (tf.errors.OpError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                print(f"{path} cannot be read ({reason}); trying the one before.")
+            else:
+                return int(self.gan.iteration)
+        if self._manager.checkpoints:
+            raise UserError(
+                "A run should hold a readable checkpoint. Received: none of those above."
+            )
+        return 0
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(_to_json(values))
+
+
+def _to_json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"A run's folder should hold {path.name}. Received: {path.parent}, which has none. "
+            "Type the folder of a run, such as outputs/000-article-lite."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} should be readable JSON. Received: {error}.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} should hold a JSON object. Received: {type(values).__name__}.")
+    return values
+
+
+def _complete_lines(path: Path) -> Iterator[dict[str, float]]:
+    with path.open() as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)

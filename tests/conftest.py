@@ -1,0 +1,35 @@
+"""Small recipes and pictures that the tests share."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan.recipes import PRESETS, Recipe
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    """The tutorial's networks, small enough to train in milliseconds."""
+    return dataclasses.replace(
+        PRESETS["article"], size=32, width=1 / 64, latent_dim=8, batch_size=4, precision="float32"
+    )
+
+
+@pytest.fixture
+def reals() -> np.ndarray:
+    """Float pictures in [-1, 1], (12, 32, 32, 3)."""
+    return np.random.default_rng(0).uniform(-1, 1, (12, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def faces_folder(tmp_path):
+    """A folder of ten small PNGs, each with a colour of its own."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(10):
+        noise = rng.integers(0, 60, (40, 40, 3)) + rng.integers(0, 190, 3)
+        Image.fromarray(noise.astype(np.uint8)).save(folder / f"{index:02d}.png")
+    return folder

@@ -1,0 +1,184 @@
+"""The game: our iteration against the tutorial's loop, written out with Keras' own calls."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+
+from kerasgan import models
+from kerasgan.backend import keras, tf
+from kerasgan.gan import GAN
+
+
+class TutorialLoop:
+    """The tutorial's script: compile D, compile the adversarial model, toggle `trainable`.
+
+    Its D says 1 for fakes, so it starts from our D with the last layer negated. It takes the
+    draws (latents, label noise, dropout) that our GAN is about to make.
+    """
+
+    def __init__(self, gan: GAN) -> None:
+        recipe = gan.recipe
+        self.generator = models.build_generator(recipe)
+        self.discriminator = models.build_discriminator(recipe)
+        self.generator.set_weights(gan.generator.get_weights())
+        *features, kernel, bias = gan.discriminator.get_weights()
+        self.discriminator.set_weights([*features, -kernel, -bias])
+        self.adversarial = models.build_adversarial(self.generator, self.discriminator)
+        self._compile(self.discriminator, recipe)
+        self.discriminator.trainable = False
+        self._compile(self.adversarial, recipe)
+
+    @staticmethod
+    def _compile(model, recipe):
+        schedule = keras.optimizers.schedules.InverseTimeDecay(
+            recipe.learning_rate, 1, recipe.decay
+        )
+        optimizer = keras.optimizers.RMSprop(schedule, clipvalue=recipe.clipvalue)
+        model.compile(optimizer=optimizer, loss="binary_crossentropy")
+
+    def iteration(self, gan: GAN, real: np.ndarray) -> tuple[float, float]:
+        batch = len(real)
+        noise = 0.05 * np.concatenate([uniform(gan, s, batch) for s in ("fake_labels", "real_labels")])
+        fake = self.generator.predict(latents(gan, "d_latents", batch), verbose=0)
+        labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))]) + noise
+        self.discriminator.trainable = True
+        self._seed_dropout(gan, "d_dropout")
+        d_loss = self.discriminator.train_on_batch(np.concatenate([fake, real]), labels)
+        self.discriminator.trainable = False
+        self._seed_dropout(gan, "g_dropout")
+        a_loss = self.adversarial.train_on_batch(
+            latents(gan, "g_latents", batch), np.zeros((batch, 1))
+        )
+        return float(d_loss), float(a_loss)
+
+    def _seed_dropout(self, gan, stream):
+        for layer in self.discriminator.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign(gan._dropout_state(stream))
+
+
+def latents(gan, stream, batch):
+    return tf.random.stateless_normal((batch, gan.recipe.latent_dim), gan._seed(stream)).numpy()
+
+
+def uniform(gan, stream, batch):
+    return tf.random.stateless_uniform((batch, 1), gan._seed(stream)).numpy()
+
+
+def test_equals_the_tutorials_loop(tiny, reals):
+    gan = GAN(tiny)
+    before = gan.generator.get_weights()
+    tutorial = TutorialLoop(gan)
+    for start in (0, 4, 8, 0, 4, 8):
+        real = reals[start : start + 4]
+        with warnings.catch_warnings():
+            # Keras warns of every toggled `trainable`; toggling is what the script needs.
+            warnings.filterwarnings("ignore", message=".*trainable.*")
+            d_loss, a_loss = tutorial.iteration(gan, real)
+        ours = gan.train_on_batch(real)
+        assert ours["d_loss"] == pytest.approx(d_loss, rel=2e-4)
+        assert ours["a_loss"] == pytest.approx(a_loss, rel=2e-4)
+
+    *features, kernel, bias = tutorial.discriminator.get_weights()
+    theirs = tutorial.generator.get_weights() + [*features, -kernel, -bias]
+    mine = gan.generator.get_weights() + gan.discriminator.get_weights()
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, atol=3e-5)
+    # The tolerance is far below what six iterations moved.
+    moved = [np.abs(a - b).max() for a, b in zip(gan.generator.get_weights(), before, strict=True)]
+    assert max(moved) > 5e-4
+
+
+def test_each_update_moves_its_own_network_only(tiny, reals, monkeypatch):
+    gan = GAN(tiny)
+    seen = []
+    update = gan._update
+
+    def watched(optimizer, tape, objective, network):
+        other = gan.discriminator if network is gan.generator else gan.generator
+        before, others_before = network.get_weights(), other.get_weights()
+        update(optimizer, tape, objective, network)
+        assert all(map(np.array_equal, others_before, other.get_weights()))
+        assert not any(map(np.array_equal, before, network.get_weights()))
+        seen.append(network.name)
+
+    monkeypatch.setattr(gan, "_update", watched)
+    gan.train_step(tf.constant(reals[:4]))  # eagerly, so that weights can be looked at
+    assert seen == ["discriminator", "generator"]
+
+
+def test_a_change_of_batch_size_freezes_nothing(tiny, reals):
+    gan = GAN(tiny)
+    for batch in (4, 6, 3, 4):
+        before = {n: n.get_weights() for n in (gan.generator, gan.discriminator)}
+        gan.train_on_batch(reals[:batch])
+        for network, weights in before.items():
+            assert not any(map(np.array_equal, weights, network.get_weights())), (batch, network)
+
+
+def test_same_seed_same_training_other_seed_another(tiny, reals):
+    def trained(seed):
+        gan = GAN(dataclasses.replace(tiny, seed=seed))
+        scalars = [gan.train_on_batch(reals[i : i + 4]) for i in (0, 4, 8)]
+        return scalars, gan.generator.get_weights() + gan.discriminator.get_weights()
+
+    scalars, weights = trained(seed=7)
+    same_scalars, same_weights = trained(seed=7)
+    assert scalars == same_scalars
+    assert all(map(np.array_equal, weights, same_weights))
+    other_scalars, other_weights = trained(seed=8)
+    assert scalars != other_scalars
+    assert not all(map(np.array_equal, weights, other_weights))
+
+
+def test_each_use_of_randomness_differs(tiny):
+    gan = GAN(tiny)
+    draws = [latents(gan, "d_latents", 4), latents(gan, "g_latents", 4)]
+    gan.iteration.assign_add(1)
+    draws.append(latents(gan, "d_latents", 4))
+    for i, a in enumerate(draws):
+        for b in draws[i + 1 :]:
+            assert not np.any(a == b)
+
+
+def test_labels_are_the_tutorials_mirrored(tiny):
+    gan = GAN(tiny)
+    real, fake = (labels.numpy() for labels in gan._labels(tf.constant([1000, 1])))
+    assert 0.95 < real.min() < 0.951 and 0.999 < real.max() <= 1.0
+    assert -0.05 < fake.min() < -0.049 and -0.001 < fake.max() <= 0.0
+
+
+def test_discriminator_learns_to_tell_and_generator_to_fool(tiny):
+    """Constant reals: D's verdicts part at once, and G's pictures move towards the reals."""
+    gan = GAN(dataclasses.replace(tiny, learning_rate=1e-3))
+    reals = np.full((4, 32, 32, 3), 0.8, np.float32)
+    for _ in range(120):
+        scalars = gan.train_on_batch(reals)
+    pictures = gan.generator(latents(gan, "d_latents", 4)).numpy()
+    assert pictures.mean() > 0.3, "an untrained generator's mean is near 0"
+    assert 0 < scalars["d_fake"] < 1 and 0 < scalars["d_real"] < 1
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_low_precision_stays_near_float32(tiny, reals, precision):
+    tiny = dataclasses.replace(tiny, dropout=0.0)  # its masks differ between precisions
+    exact = GAN(tiny)
+    rough = GAN(dataclasses.replace(tiny, precision=precision))
+    for start in (0, 4, 8, 0, 4, 8):
+        a = exact.train_on_batch(reals[start : start + 4])
+        b = rough.train_on_batch(reals[start : start + 4])
+        assert b["d_loss"] == pytest.approx(a["d_loss"], abs=0.02)
+        assert b["a_loss"] == pytest.approx(a["a_loss"], abs=0.02)
+    assert rough.generator(np.zeros((1, 8), "f")).dtype == tf.float32
+    assert all(weight.dtype == "float32" for weight in rough.weights if "seed" not in weight.name)
+
+
+def test_learning_rate_decays_as_the_tutorials(tiny, reals):
+    gan = GAN(dataclasses.replace(tiny, decay=0.5))
+    rates = []
+    for _ in range(3):
+        rates.append(float(gan.generator_optimizer.learning_rate))
+        gan.train_on_batch(reals[:4])
+    assert rates == pytest.approx([1e-4, 1e-4 / 1.5, 1e-4 / 2])
