@@ -59,6 +59,9 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,12 @@ class Recipe:
 # fmt: on
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not field.type and (field.type, type(value)) != (float, int):
+                raise UserError(
+                    f"`{flag(field.name)}` should be {field.type.__name__}. Received: {value!r}."
+                )
         for name, rule, holds in self._rules():
             if not holds:
                 value = getattr(self, name)
@@ -57,18 +64,18 @@ class Recipe:
     def _rules(self) -> list[tuple[str, str, bool]]:
         return [
             ("size", "a multiple of 8 and at least 32", self.size >= 32 and self.size % 8 == 0),
-            ("width", "above 0", self.width > 0),
+            ("width", "above 0 and at most 16", 0 < self.width <= 16),
             ("latent_dim", "at least 1", self.latent_dim >= 1),
             ("leaky_slope", "from 0 to 1", 0 <= self.leaky_slope <= 1),
             ("dropout", "at least 0 and below 1", 0 <= self.dropout < 1),
             ("iters", "at least 1", self.iters >= 1),
             ("batch_size", "at least 1", self.batch_size >= 1),
-            ("learning_rate", "above 0", self.learning_rate > 0),
-            ("decay", "at least 0", self.decay >= 0),
+            ("learning_rate", "above 0 and finite", 0 < self.learning_rate < math.inf),
+            ("decay", "at least 0 and finite", 0 <= self.decay < math.inf),
             ("clipvalue", "above 0", self.clipvalue > 0),
             ("label_noise", "at least 0 and below 1", 0 <= self.label_noise < 1),
             ("control_latents", "at least 1", self.control_latents >= 1),
-            ("control_scale", "above 0", self.control_scale > 0),
+            ("control_scale", "above 0 and finite", 0 < self.control_scale < math.inf),
             ("grid_every", "at least 1", self.grid_every >= 1),
             ("checkpoint_every", "at least 1", self.checkpoint_every >= 1),
             ("keep_checkpoints", "at least 1", self.keep_checkpoints >= 1),

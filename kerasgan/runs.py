@@ -29,6 +29,9 @@ from kerasgan.recipes import Recipe
 if TYPE_CHECKING:
     import keras
 
+# What TensorFlow raises, beside its own errors, for checkpoints that are cut or do not fit.
+_UNREADABLE = (ValueError, IndexError, RuntimeError, AssertionError)
+
 LOGGED = ("d_loss", "a_loss", "d_real", "d_fake")
 
 
@@ -200,7 +203,7 @@ class Checkpoints:
         for path in reversed(self._manager.checkpoints):
             try:
                 self._state.restore(path).assert_consumed()
-            except (tf.errors.OpError, ValueError) as error:
+            except (tf.errors.OpError, *_UNREADABLE) as error:
                 reason = str(error).splitlines()[0]
                 print(f"{path} cannot be read ({reason}); trying the one before.")
             else:

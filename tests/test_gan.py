@@ -40,7 +40,9 @@ class TutorialLoop:
 
     def iteration(self, gan: GAN, real: np.ndarray) -> tuple[float, float]:
         batch = len(real)
-        noise = 0.05 * np.concatenate([uniform(gan, s, batch) for s in ("fake_labels", "real_labels")])
+        noise = 0.05 * np.concatenate(
+            [uniform(gan, s, batch) for s in ("fake_labels", "real_labels")]
+        )
         fake = self.generator.predict(latents(gan, "d_latents", batch), verbose=0)
         labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))]) + noise
         self.discriminator.trainable = True

@@ -1,0 +1,85 @@
+"""Prepares pictures for training, and writes them out to look at.
+
+python -m kerasgan.data SOURCE [--size 128] [--limit N] [--export DIR]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasgan.cli import HelpFormatter, run
+from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CROPS, describe, load
+from kerasgan.data.export import check_export, export
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Opens or builds the cache of a source, says what is in it, and exports it if asked to.
+
+    Args:
+        argv: the command line's words; `sys.argv[1:]` unless given.
+
+    Raises:
+        UserError: the command line or the source cannot be used.
+    """
+    arguments = build_parser().parse_args(argv)
+    if arguments.export is not None:
+        check_export(arguments.export)  # before the work, not after it
+    pictures = load(
+        arguments.source,
+        size=arguments.size,
+        limit=arguments.limit,
+        crop=arguments.crop,
+        cache=arguments.cache,
+        seed=arguments.seed,
+    )
+    print(describe(pictures))
+    if arguments.export is not None:
+        export(pictures, arguments.export)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Builds the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kerasgan.data",
+        description="Prepare pictures for training: read, turn upright, crop, resize and cache "
+        "them. Broken files are skipped and named in the cache's rejected.csv; transparent parts "
+        "become white.",
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help=f"a folder of pictures, searched with its sub-folders, or {BUILT_IN} for drawn faces",
+    )
+    parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help=f"at most N pictures, the first by name (default: all; {BUILT_IN}: {BUILT_IN_COUNT})",
+    )
+    parser.add_argument(
+        "--crop",
+        choices=CROPS,
+        default="auto",
+        help="part that is kept: center = the largest centred square, celeba = the tutorial's "
+        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path("data/cache"), metavar="DIR", help="folder of caches"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only"
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="also write the prepared pictures into this new or empty folder, as PNG",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run(main, None))

@@ -1,0 +1,44 @@
+"""The built-in faces as a source: drawn, not photographed, the same for a seed everywhere."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from kerasgan.data.cache import Plan, Tally, make_key
+
+BUILT_IN = "built-in"
+BUILT_IN_COUNT = 10_000  # the tutorial's number of pictures
+
+
+def plan_built_in(*, size: int, count: int, seed: int) -> Plan:
+    """Says how the built-in faces would be drawn.
+
+    Args:
+        size: height and width of the pictures, in pixels.
+        count: how many faces.
+        seed: chooses the faces, 0 or more.
+    """
+    options = {"size": size, "count": count, "seed": seed}
+    return Plan(
+        source=BUILT_IN,
+        name=f"{BUILT_IN}-{size}",
+        key=make_key(options, [_drawing_code()]),
+        options=options,
+        size=size,
+        at_most=count,
+        prepare=partial(_prepare, size, count, seed),
+    )
+
+
+def _prepare(size: int, count: int, seed: int, into: Path) -> Tally:
+    from kerasgan.data.drawing import draw_faces  # read only where there is something to draw
+
+    return draw_faces(size, count, seed, into)
+
+
+def _drawing_code() -> str:
+    """Returns a digest of the code that draws, so that other faces never hide in an old cache."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).with_name("portraits").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

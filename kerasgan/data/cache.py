@@ -1,0 +1,276 @@
+"""Prepared pictures on disk: built once, whole or not at all, then mapped into memory.
+
+A cache is a folder named by its source and by a key over all that determines its pixels:
+
+    pictures.npy    uint8 (N, size, size, 3)
+    rejected.csv    path,reason of every file that gave no picture
+    meta.json       options, counts, fingerprint
+    list_attr.csv   attributes, as in CelebA, where the source knows them
+"""
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+
+import kerasgan
+from kerasgan.cli import UserError
+from kerasgan.data.decode import Decoded
+from kerasgan.data.text import megabytes, plural, printable
+from kerasgan.files import atomic_path
+
+FORMAT = 1  # raised whenever the same options give other pixels or other files
+DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what opening a damaged cache raises
+ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Prepared pictures, mapped from the disk.
+
+    Attributes:
+        pixels: uint8 in 0..255, (N, size, size, 3), RGB, memory-mapped, read-only.
+        source: what the user named: a folder's path, or "built-in".
+        fingerprint: sha256 of the pixels, in hex.
+        folder: the cache folder, with `pictures.npy`, `rejected.csv`, `meta.json`, and
+            `list_attr.csv` where there are attributes.
+        rejected: how many files were skipped.
+    """
+
+    pixels: np.ndarray
+    source: str
+    fingerprint: str
+    folder: Path
+    rejected: int
+
+
+@dataclass
+class Tally:
+    """What became of a source's pictures, counted."""
+
+    count: int = 0
+    rejected: int = 0
+    enlarged: int = 0
+    over_white: int = 0
+
+    def add(self, picture: Decoded) -> None:
+        """Counts one more usable picture."""
+        self.count += 1
+        self.enlarged += picture.enlarged
+        self.over_white += picture.over_white
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a source's pictures would be prepared.
+
+    Attributes:
+        source: what the user named.
+        name: the readable part of the cache folder's name.
+        key: sha256 over all that determines the pixels, in hex.
+        options: what the user may choose, for `meta.json`.
+        size: height and width of the pictures, in pixels.
+        at_most: how many pictures there can be.
+        prepare: writes all files but `meta.json` into the folder it is given.
+    """
+
+    source: str
+    name: str
+    key: str
+    options: dict[str, Any]
+    size: int
+    at_most: int
+    prepare: Callable[[Path], Tally]
+
+
+def open_or_build(plan: Plan, cache: Path) -> Pictures:
+    """Maps a plan's pictures, prepared first unless a cache has them.
+
+    Args:
+        plan: the source and its options.
+        cache: the folder of caches, made if need be.
+
+    Raises:
+        UserError: there is no usable picture, or the cache cannot be written.
+    """
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", plan.name).strip("-")[-32:] or "pictures"
+    folder = cache / f"{slug}-{plan.key[:12]}"
+    if os.path.exists(folder):
+        try:
+            return open_cache(folder, plan)
+        except DAMAGED as error:
+            message = f"The cache {folder} is damaged ({error}); preparing it again."
+            print(printable(message), file=sys.stderr)
+            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        build(plan, folder)
+    except OSError as error:
+        # Another process may have finished the same cache first: that one is as good.
+        if not os.path.exists(folder):
+            raise _write_error(plan, cache, error) from error
+    try:
+        return open_cache(folder, plan)
+    except DAMAGED as error:
+        place = printable(f"{folder} ({error})")
+        raise UserError(f"A cache should be readable. Received: {place}. Remove it.") from error
+
+
+def open_cache(folder: Path, plan: Plan) -> Pictures:
+    """Maps the pictures of a finished cache.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: its files are not what was written.
+    """
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+    shape = (meta["count"], plan.size, plan.size, 3)
+    if pixels.shape != shape or pixels.dtype != np.uint8:
+        raise ValueError(f"pictures.npy has shape {pixels.shape}, not {shape}")
+    return Pictures(pixels, plan.source, meta["fingerprint"], folder, meta["rejected"])
+
+
+def build(plan: Plan, folder: Path) -> None:
+    """Prepares a plan's pictures in a temporary folder, then gives it its name."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder.parent)
+    _check_space(plan, folder.parent)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        tally = plan.prepare(temporary)
+        meta = {
+            "format": FORMAT,
+            "kerasgan": kerasgan.__version__,
+            "source": plan.source,
+            "options": plan.options,
+            **asdict(tally),
+            "fingerprint": fingerprint(temporary / "pictures.npy"),
+        }
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def make_key(options: dict[str, Any], listing: Iterable[Any]) -> str:
+    """Returns the sha256, in hex, of the cache's format, the options and the listing."""
+    digest = hashlib.sha256(json.dumps([FORMAT, options], sort_keys=True).encode())
+    for entry in listing:
+        digest.update(json.dumps(entry).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """Returns the sha256, in hex, of the pixels in a `.npy` file, without its header."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove_abandoned(cache: Path) -> None:
+    """Removes what builds that were killed a day or more ago have left in the cache."""
+    for folder in cache.glob(".*.tmp"):
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class PictureWriter:
+    """Writes pictures one by one to a `.npy` file whose length shows only at the end.
+
+    Plain writes, since on a full disk these raise, where a memory map would kill the process.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.size = size
+        self.count = 0
+        self._file: BinaryIO = open(path, "xb")
+        write_header(self._file, 0, size)
+
+    def append(self, picture: np.ndarray) -> None:
+        """Writes one picture, uint8 (size, size, 3)."""
+        self._file.write(picture.tobytes())
+        self.count += 1
+
+    def __enter__(self) -> "PictureWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                write_header(self._file, self.count, self.size)
+                self._file.flush()
+                os.fsync(self._file.fileno())  # or a power cut might leave a named, empty cache
+
+
+def write_header(file: BinaryIO, count: int, size: int) -> None:
+    """Writes the header of a `.npy` file of `count` pictures, of the same length for any count."""
+    shape = (count, size, size, 3)
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+
+
+@contextmanager
+def rejected_writer(path: Path) -> Iterator[Any]:
+    """Gives a `csv.writer` for `rejected.csv`, which has its header already."""
+    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "reason"])
+        yield writer
+
+
+def describe(pictures: Pictures) -> str:
+    """Sums pictures up in one line: how many, how large, from where, and what was done."""
+    meta = json.loads((pictures.folder / "meta.json").read_text(encoding="utf-8"))
+    notes = []
+    if pictures.rejected:
+        notes.append(f"{pictures.rejected:,} rejected, see {pictures.folder / 'rejected.csv'}")
+    if meta["enlarged"]:
+        notes.append(f"{meta['enlarged']:,} enlarged")
+    if meta["over_white"]:
+        notes.append(f"{meta['over_white']:,} with transparency, laid over white")
+    count, size = pictures.pixels.shape[:2]
+    what = f"{plural(count, 'picture')} of {size}x{size} from {pictures.source}"
+    return printable(f"{what} ({'; '.join(notes)})" if notes else what)
+
+
+def _needed(plan: Plan) -> int:
+    return plan.at_most * plan.size * plan.size * 3
+
+
+def _check_space(plan: Plan, cache: Path) -> None:
+    if shutil.disk_usage(cache).free < _needed(plan):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _write_error(plan: Plan, cache: Path, error: OSError) -> UserError:
+    place = printable(str(cache))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"The cache needs up to {megabytes(_needed(plan))}. Received: {place}, where "
+            f"{megabytes(shutil.disk_usage(cache).free)} are free. Free some space, use another "
+            "disk (--cache) or fewer pictures (--limit)."
+        )
+    return UserError(
+        f"The cache should be a folder that can be written to. Received: {place} "
+        f"({printable(str(error))}). Name another with --cache."
+    )

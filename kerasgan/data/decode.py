@@ -1,0 +1,219 @@
+"""One picture file, of any kind, to one square of RGB."""
+
+import struct
+import zlib
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+CROPS = ("auto", "center", "celeba", "none")
+CELEBA_SIZE = (178, 218)  # width, height of CelebA's aligned pictures
+CELEBA_BOX = (0, 15, 178, 193)  # the tutorial's crop: left, upper, right, lower
+
+# A file is opened as one of these or not at all: Pillow also knows formats that start other
+# programs (EPS starts Ghostscript), and a name's ending does not say what is inside.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF")
+
+MIN_SIDE = 16  # pixels; a face below that has no features
+MAX_RATIO = 10  # longer side to shorter side; beyond it, a crop shows a stripe of the picture
+MAX_PIXELS = 89_478_485  # Pillow's own warning limit: 256 MiB of RGB for each thread
+DRAFT_MARGIN = 3  # JPEG is decoded at a reduced scale at least this many times the wanted size
+
+ORIENTATION = 0x0112  # the EXIF tag
+TRANSPOSES = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
+
+# What Pillow raises, format by format, for bytes that it cannot make sense of.
+BAD_FILE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+class Rejected(Exception):
+    """A file that gives no picture; the message is the reason, for `rejected.csv`."""
+
+
+class Decoded(NamedTuple):
+    """A decoded picture and what had to be done to it.
+
+    Attributes:
+        pixels: uint8 in 0..255, (size, size, 3), RGB.
+        enlarged: whether the crop was smaller than the wanted size.
+        over_white: whether the picture had transparent parts, now white.
+    """
+
+    pixels: np.ndarray
+    enlarged: bool
+    over_white: bool
+
+
+def decode(path: str, size: int, crop: str = "auto") -> Decoded:
+    """Reads a picture file, turns it upright, crops it and resizes it.
+
+    Args:
+        path: the file; for an animation, the first frame counts.
+        size: height and width of the result, in pixels.
+        crop: one of `CROPS`, see `crop_box`.
+
+    Returns:
+        The pixels, (size, size, 3), and what was done to them.
+
+    Raises:
+        Rejected: the file cannot be read or holds no usable picture.
+    """
+    try:
+        with Image.open(path, formats=_formats()) as image:
+            full = image.size
+            check_dimensions(*full)
+            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
+            drafted = image.size
+            image.load()
+            if image.size != drafted:  # Pillow has turned a TIFF upright
+                full = full[::-1]
+            orientation = _orientation(image)
+            rgb, over_white = to_rgb(image)
+    except BAD_FILE as error:
+        raise Rejected(_reason(error)) from error
+    if orientation in TRANSPOSES:
+        rgb = rgb.transpose(TRANSPOSES[orientation])
+    width, height = full[::-1] if orientation in SIDEWAYS else full
+    left, upper, right, lower = crop_box(width, height, crop)
+    scale_x, scale_y = rgb.width / width, rgb.height / height  # below 1 after a draft
+    box = (left * scale_x, upper * scale_y, right * scale_x, lower * scale_y)
+    enlarged = min(right - left, lower - upper) < size
+    return Decoded(np.asarray(resize(rgb, size, box)), enlarged, over_white)
+
+
+def crop_box(width: int, height: int, crop: str) -> tuple[float, float, float, float]:
+    """Chooses the part of an upright picture that is kept.
+
+    Args:
+        width: the picture's, in pixels.
+        height: the picture's, in pixels.
+        crop: "center" keeps the largest centred square, "celeba" the tutorial's box scaled to
+            the picture, "none" the whole picture (which resizing then squashes into a square);
+            "auto" keeps the tutorial's box where the picture has CelebA's 178x218 pixels, and
+            the centred square otherwise.
+
+    Returns:
+        Left, upper, right and lower edge, in pixels.
+    """
+    if crop == "none":
+        return 0, 0, width, height
+    if crop == "celeba" or (crop == "auto" and (width, height) == CELEBA_SIZE):
+        x, y = width / CELEBA_SIZE[0], height / CELEBA_SIZE[1]
+        left, upper, right, lower = CELEBA_BOX
+        return left * x, upper * y, right * x, lower * y
+    side = min(width, height)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return left, upper, left + side, upper + side
+
+
+def resize(
+    image: Image.Image, size: int, box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Resizes a part of a picture to a square, antialiased.
+
+    Lanczos is the tutorial's filter (`Image.ANTIALIAS` was its old name), and the sharpest of
+    those that Pillow widens by the scale, so that every source pixel counts.
+
+    Args:
+        image: an RGB picture.
+        size: height and width of the result, in pixels.
+        box: left, upper, right, lower of the part; the whole picture unless given.
+    """
+    return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+
+
+def to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Converts a picture of any mode to 8-bit RGB, transparent parts over white.
+
+    Args:
+        image: a loaded picture.
+
+    Returns:
+        The RGB picture, and whether any of it was transparent.
+
+    Raises:
+        Rejected: the pixels have no range that could be scaled to 0..255.
+    """
+    if image.mode.startswith("I"):
+        return _grey16_to_rgb(image), False
+    if image.mode == "F":
+        raise Rejected("floating-point pixels: save it with 8 or 16 bits")
+    if not image.has_transparency_data:
+        return image.convert("RGB"), False
+    rgba = image.convert("RGBA")
+    transparent = int(np.asarray(rgba.getchannel("A")).min()) < 255
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("RGB"), transparent
+
+
+def check_dimensions(width: int, height: int) -> None:
+    """Raises `Rejected` for a picture that is too small, too narrow or too large to use."""
+    shorter, longer = sorted((width, height))
+    if shorter < MIN_SIDE:
+        raise Rejected(f"too small: {width}x{height}")
+    if longer > MAX_RATIO * shorter:
+        raise Rejected(f"too narrow: {width}x{height}")
+    if width * height > MAX_PIXELS:
+        raise Rejected(f"too large: {width}x{height}")
+
+
+def _grey16_to_rgb(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise Rejected("more than 16 bits a pixel: save it with 8 or 16 bits")
+    grey = (values.astype(np.uint32) + 128) // 257  # 65535 / 255 = 257, rounded to nearest
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except BAD_FILE:  # damaged EXIF does not make the pixels worse
+        return 1
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture in a known format"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, FileNotFoundError):
+        return "no longer there"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too large: more than {2 * MAX_PIXELS:,} pixels"
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    lines = str(error).splitlines()
+    return f"damaged: {lines[0] if lines else type(error).__name__}"

@@ -1,0 +1,25 @@
+"""Words for messages: names that may hold anything, counts, sizes."""
+
+from collections import Counter
+
+
+def printable(text: str) -> str:
+    """Escapes what does not print (newlines, undecodable bytes), so that a name stays one line."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """Returns "1 picture", "2,201 pictures"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def most_common(reasons: Counter[str], kinds: int = 3) -> str:
+    """Sums reasons up, the most frequent ones first: "empty file: 2, damaged: 1"."""
+    return ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common(kinds))
+
+
+def megabytes(count: int) -> str:
+    """Returns a number of bytes in MB or, from 1000 of those on, in GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -1,0 +1,273 @@
+"""training.gif: which frames, in which order, how long, how large; and what users get wrong."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import gif
+from kerasgan.cli import UserError
+
+# Steps of grey far enough apart to be told after the palette.
+GREYS = [10, 60, 110, 160, 210, 250]
+
+
+def write_frames(folder, names, size=(32, 24)):
+    """Writes one grey frame a name, each darker than the next one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, grey in zip(names, GREYS, strict=False):
+        Image.new("RGB", size, (grey,) * 3).save(folder / name)
+    return folder
+
+
+def numbered(count, step=50):
+    return [f"{step * (index + 1):06d}.png" for index in range(count)]
+
+
+def read(path):
+    """Each frame's upper left corner, as the nearest of `GREYS`, and its milliseconds."""
+    greys, durations = [], []
+    with Image.open(path) as animation:
+        for index in range(animation.n_frames):
+            animation.seek(index)
+            corner = animation.convert("RGB").getpixel((0, 0))[0]
+            greys.append(min(GREYS, key=lambda grey: abs(grey - corner)))
+            durations.append(animation.info["duration"])
+    return greys, durations
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path):
+    names = ["control_9.png", "control_10.png", "control_99.png", "control_100.png"]
+    folder = write_frames(tmp_path / "frames", names)
+    done = gif.make_training_gif(folder, tmp_path / "a.gif", fps=10, hold=1)
+    assert read(tmp_path / "a.gif") == (GREYS[:4], [100, 100, 100, 1100])
+    assert (done.path, done.frames, done.width, done.skipped) == (tmp_path / "a.gif", 4, 32, {})
+
+
+def test_seven_digits_come_after_six(tmp_path):
+    folder = write_frames(tmp_path / "frames", ["000050.png", "999950.png", "1000000.png"])
+    assert [path.name for path in gif.find_frames(folder)] == [
+        "000050.png",
+        "999950.png",
+        "1000000.png",
+    ]
+
+
+def test_only_numbered_pngs_are_frames(tmp_path):
+    folder = write_frames(tmp_path, ["1.png", ".2-ab.tmp.png", "reals.png", "3.PNG", "4.jpg"])
+    assert [path.name for path in gif.find_frames(folder)] == ["1.png", "3.PNG"]
+
+
+@pytest.mark.parametrize(
+    ("every", "kept"),
+    [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5]), (3, [0, 3, 5]), (5, [0, 5]), (99, [0, 5])],
+)
+def test_every_keeps_the_first_and_the_last(tmp_path, every, kept):
+    folder = write_frames(tmp_path / "frames", numbered(6))
+    gif.make_training_gif(folder, tmp_path / "a.gif", every=every)
+    assert read(tmp_path / "a.gif")[0] == [GREYS[index] for index in kept]
+
+
+def test_size_follows_width_and_the_caption_is_a_strip_below(tmp_path):
+    folder = write_frames(tmp_path / "frames", numbered(2), size=(64, 48))
+
+    def size_of(**options):
+        gif.make_training_gif(folder, tmp_path / "a.gif", **options)
+        with Image.open(tmp_path / "a.gif") as animation:
+            return animation.size
+
+    assert size_of(caption=False) == (64, 48)
+    assert size_of(caption=False, width=32) == (32, 24)
+    width, height = size_of(width=128)
+    assert width == 128 and 96 + 10 < height < 96 + 40
+
+
+def test_resizing_is_antialiased(tmp_path):
+    (tmp_path / "frames").mkdir()
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(tmp_path / "frames" / "1.png")
+    gif.make_training_gif(tmp_path / "frames", tmp_path / "a.gif", width=16, caption=False)
+    with Image.open(tmp_path / "a.gif") as animation:
+        middle = np.asarray(animation.convert("L"))[:, 3:-3]
+    assert middle.min() > 110 and middle.max() < 145  # grey, 127.5, where nearest gives 0 or 255
+
+
+def test_caption_says_each_frames_number_in_the_strip_alone(tmp_path):
+    (tmp_path / "frames").mkdir()
+    for name in ("000050.png", "012350.png"):
+        Image.new("RGB", (160, 40), (90, 90, 90)).save(tmp_path / "frames" / name)
+    gif.make_training_gif(tmp_path / "frames", tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as animation:
+        first = np.asarray(animation.convert("RGB")).astype(int)
+        animation.seek(1)
+        second = np.asarray(animation.convert("RGB")).astype(int)
+    changed = np.abs(first - second).max(axis=2) > 50
+    assert not changed[:40].any()
+    assert changed[40:].sum() > 20
+    written = second[40:].max(axis=2) > 128
+    assert written.any() and not written[:, -3:].any()  # the text ends within the frame
+
+
+@pytest.mark.parametrize(
+    ("name", "caption"),
+    [("012350.png", "iteration 12,350"), ("control_399.png", "frame 399"), ("r2_7.png", "frame 7")],
+)
+def test_caption_words(tmp_path, name, caption):
+    assert gif._caption(tmp_path / name) == caption
+
+
+def test_a_long_caption_fits_a_narrow_frame():
+    from PIL import ImageFont
+
+    size = gif._font_size("iteration 1,000,000", 64)
+    assert 4 <= size < 11
+    assert ImageFont.load_default(size).getlength("iteration 1,000,000") < 64
+
+
+def test_broken_and_odd_frames_are_skipped_and_named(tmp_path, capsys):
+    control = write_frames(tmp_path / "run" / "control", numbered(6))
+    whole = (control / "000100.png").read_bytes()
+    (control / "000100.png").write_bytes(whole[: len(whole) // 2])
+    (control / "000150.png").write_bytes(b"")
+    Image.new("RGB", (8, 8)).save(control / "000050.png")
+    assert gif.main([str(tmp_path / "run")]) == 0
+    assert read(tmp_path / "run" / "training.gif")[0] == GREYS[3:]
+    said = capsys.readouterr().out
+    assert "3 frames" in said and "Skipped 3" in said
+    assert "000100.png (cannot be read)" in said and "000150.png (cannot be read)" in said
+    assert "000050.png (8x8 instead of 32x24)" in said
+    assert len(list(control.iterdir())) == 6  # nothing is deleted
+
+
+def test_a_broken_last_frame_gives_way_to_the_one_before(tmp_path):
+    folder = write_frames(tmp_path / "frames", numbered(6))
+    whole = (folder / "000300.png").read_bytes()
+    (folder / "000300.png").write_bytes(whole[: len(whole) // 2])
+    done = gif.make_training_gif(folder, tmp_path / "a.gif", fps=10, every=4, hold=1)
+    # Of 0, 4 and 5, the last cannot be read; 4 is the last that can, and is held.
+    assert read(tmp_path / "a.gif") == ([GREYS[0], GREYS[4]], [100, 1100])
+    assert list(done.skipped) == [folder / "000300.png"]
+
+
+def test_nothing_readable_is_one_line(tmp_path, capsys):
+    control = write_frames(tmp_path / "run" / "control", numbered(2))
+    for frame in control.iterdir():
+        frame.write_bytes(frame.read_bytes()[:60])
+    assert gif.main([str(tmp_path / "run")]) == 2
+    output = capsys.readouterr()
+    assert output.err.count("\n") == 1 and "at least one frame that can be read" in output.err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["control"]
+
+
+def test_root_makes_one_for_every_run_with_grids(tmp_path, capsys):
+    write_frames(tmp_path / "outputs" / "000-a" / "control", numbered(2))
+    write_frames(tmp_path / "outputs" / "001-b" / "control", numbered(3))
+    (tmp_path / "outputs" / "002-c" / "control").mkdir(parents=True)
+    (tmp_path / "outputs" / "notes").mkdir()
+    assert gif.main([str(tmp_path / "outputs")]) == 0
+    assert len(read(tmp_path / "outputs" / "000-a" / "training.gif")[0]) == 2
+    assert len(read(tmp_path / "outputs" / "001-b" / "training.gif")[0]) == 3
+    assert not (tmp_path / "outputs" / "002-c" / "training.gif").exists()
+    assert "001-b" in capsys.readouterr().out
+
+
+def test_one_broken_run_does_not_cost_the_others_theirs(tmp_path, capsys):
+    broken = write_frames(tmp_path / "000-a" / "control", numbered(1))
+    (broken / "000050.png").write_bytes(b"no picture")
+    write_frames(tmp_path / "001-b" / "control", numbered(2))
+    assert gif.main([str(tmp_path)]) == 2
+    assert (tmp_path / "001-b" / "training.gif").exists()
+    assert "000050.png" in capsys.readouterr().err
+
+
+def test_where_the_gif_goes(tmp_path, monkeypatch):
+    control = write_frames(tmp_path / "run" / "control", numbered(1))
+    bare = write_frames(tmp_path / "res32", ["control_0.png", "control_1.png"])
+    in_run = [(control, tmp_path / "run" / "training.gif")]
+    assert gif.find_runs(tmp_path / "run") == in_run
+    assert gif.find_runs(control) == in_run
+    assert gif.find_runs(bare) == [(bare, bare / "training.gif")]
+    monkeypatch.chdir(control)
+    assert [out.resolve() for _, out in gif.find_runs(".")] == [in_run[0][1].resolve()]
+
+
+def test_out_names_the_file_of_one_run(tmp_path, capsys):
+    for name in ("000-a", "001-b"):
+        write_frames(tmp_path / name / "control", numbered(2))
+    out = tmp_path / "new" / "x.gif"
+    assert gif.main([str(tmp_path / "000-a"), "--out", str(out)]) == 0
+    assert len(read(out)[0]) == 2 and not (tmp_path / "000-a" / "training.gif").exists()
+    assert gif.main([str(tmp_path), "--out", str(out)]) == 2
+    assert gif.main([str(tmp_path / "000-a"), "--out", str(tmp_path / "x.mp4")]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2 and "one run" in errors[0] and ".gif" in errors[1]
+
+
+def test_large_ones_name_the_flags_that_help(tmp_path, capsys, monkeypatch):
+    write_frames(tmp_path / "control", numbered(3), size=(500, 20))
+    gif.main([str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "3 frames, 0.0 MB" in said and "--width" not in said
+    monkeypatch.setattr(gif, "LARGE_MB", 0)
+    gif.main([str(tmp_path)])
+    assert "--width 384 --every 5" in capsys.readouterr().out
+    gif.main([str(tmp_path), "--width", "384", "--every", "5"])
+    assert "--width 192 --every 10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [
+        (["--fps", "0"], "`--fps` should be"),
+        (["--fps", "100"], "`--fps` should be"),
+        (["--every", "0"], "`--every` should be"),
+        (["--width", "3"], "`--width` should be"),
+        (["--hold", "-1"], "`--hold` should be"),
+        (["--hold", "nan"], "`--hold` should be"),
+    ],
+)
+def test_a_flag_out_of_range_is_one_line(tmp_path, capsys, flags, rule):
+    write_frames(tmp_path / "control", numbered(2))
+    assert gif.main([str(tmp_path), *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and rule in error and "Received" in error
+
+
+@pytest.mark.parametrize("name", ["missing", "empty", "no-grids"])
+def test_no_frames_is_one_line(tmp_path, capsys, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no-grids" / "control").mkdir(parents=True)
+    assert gif.main([str(tmp_path / name)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and name in error and "python -m kerasgan." in error
+
+
+def test_making_refuses_what_the_command_refuses(tmp_path):
+    folder = write_frames(tmp_path / "frames", numbered(2))
+    with pytest.raises(UserError, match="--every"):
+        gif.make_training_gif(folder, tmp_path / "a.gif", every=0)
+
+
+def test_a_folder_that_may_not_be_written_to_is_one_line(tmp_path, capsys):
+    write_frames(tmp_path / "control", numbered(2))
+    (tmp_path / "training.gif").mkdir()
+    assert gif.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == ["control", "training.gif"]
+
+
+@pytest.mark.parametrize("module", ["kerasgan.gif", "kerasgan.sample"])
+def test_help_does_without_tensorflow(module):
+    script = (
+        f"import runpy, sys; sys.argv = ['x', '--help']\n"
+        f"try: runpy.run_module('{module}', run_name='__main__')\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print('loaded:', *{'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.endswith("loaded:\n"), done.stdout + done.stderr
+    assert "usage: python -m " + module in done.stdout

@@ -1,0 +1,31 @@
+"""The loss curves' numbers, and their file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import plots
+
+
+def test_bins_hold_the_mean_and_range_of_their_iterations():
+    values = np.random.default_rng(0).normal(size=1234)
+    ends, means, lows, highs = plots._binned(values)
+    assert len(ends) == plots.BINS and ends[-1] == 1234
+    starts = [0, *ends[:-1]]
+    for start, end, mean, low, high in zip(starts, ends, means, lows, highs, strict=True):
+        part = values[start:end]
+        assert (mean, low, high) == pytest.approx((part.mean(), part.min(), part.max()))
+
+
+def test_few_values_are_drawn_one_by_one():
+    ends, means, lows, highs = plots._binned(np.array([3.0, 1.0]))
+    assert list(ends) == [1, 2] and list(means) == list(lows) == list(highs) == [3.0, 1.0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3000])
+def test_writes_both_curves(tmp_path, count):
+    plots.write_losses(tmp_path / "losses.png", [0.7] * count, [1.1] * count)
+    with Image.open(tmp_path / "losses.png") as picture:
+        assert picture.size == (800, 400)
+    lines = plots.loss_figure([0.7] * count, [1.1] * count).axes[0].lines
+    assert [line.get_label() for line in lines] == ["d_loss", "a_loss"]

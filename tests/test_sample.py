@@ -1,0 +1,237 @@
+"""Samples and walks from tiny generators; and what users get wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import latents, sample
+from kerasgan.backend import keras
+
+DIM = 5
+
+
+def build(channels=3, dim=DIM, size=4):
+    """A generator small enough to load in a moment: one dense layer and tanh."""
+    keras.utils.set_random_seed(channels)
+    inputs = keras.Input((dim,))
+    x = keras.layers.Dense(size * size * channels, activation="tanh")(inputs)
+    return keras.Model(inputs, keras.layers.Reshape((size, size, channels))(x))
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return build()
+
+
+@pytest.fixture
+def run(tmp_path, generator):
+    folder = tmp_path / "outputs" / "000-a"
+    folder.mkdir(parents=True)
+    generator.save(folder / "generator.keras")
+    return folder
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def expected(generator, count, seed=0, scale=1.0):
+    """The pictures by hand: the dense layer's own weights in NumPy, (N, 4, 4, C)."""
+    kernel, bias = (np.asarray(keras.ops.convert_to_numpy(w)) for w in generator.weights)
+    pictures = np.tanh(latents.draw(count, DIM, seed, scale) @ kernel + bias)
+    channels = len(bias) // 16
+    return np.rint((pictures + 1) * 127.5).reshape(-1, 4, 4, channels)
+
+
+def test_default_is_a_square_grid_in_the_run(run, generator, capsys):
+    assert sample.main([str(run)]) == 0
+    path = run / "samples" / "seed-0000-n64.png"
+    assert capsys.readouterr().out == f"{path}\n"
+    grid = read(path)
+    assert grid.shape == (32, 32, 3)
+    pictures = grid.reshape(8, 4, 8, 4, 3).swapaxes(1, 2).reshape(64, 4, 4, 3)
+    assert np.abs(pictures - expected(generator, 64)).max() <= 1  # a rounding tie at most
+
+
+def test_one_picture_is_the_first_of_twenty(run):
+    for count in ("1", "20"):
+        assert sample.main([str(run), "-n", count, "--seed", "7"]) == 0
+    one, twenty = (read(run / "samples" / f"seed-0007-n{count}.png") for count in (1, 20))
+    assert one.shape == (4, 4, 3) and twenty.shape == (16, 20, 3)
+    np.testing.assert_array_equal(one, twenty[:4, :4])
+
+
+def test_seed_and_scale_are_the_latents(run, generator):
+    sample.main([str(run), "-n", "1", "--seed", "3", "--scale", "0.5"])
+    picture = read(run / "samples" / "seed-0003-n1-scale-0.5.png")
+    assert np.abs(picture - expected(generator, 1, 3, 0.5)[0]).max() <= 1
+
+
+def test_grid_sets_rows_by_columns_and_the_count(run):
+    sample.main([str(run), "--grid", "2x5"])
+    assert read(run / "samples" / "seed-0000-n10-2x5.png").shape == (8, 20, 3)
+    sample.main([str(run), "-n", "3", "--grid", "2X5"])
+    grid = read(run / "samples" / "seed-0000-n3-2x5.png")
+    assert grid.shape == (8, 20, 3) and not grid[4:].any() and grid[:4, :12].any()
+
+
+def test_more_than_one_chunk_gives_the_same_pictures(generator, monkeypatch):
+    whole = sample.sample_grid(generator, 40)
+    monkeypatch.setattr(sample, "CHUNK", 7)
+    np.testing.assert_array_equal(sample.sample_grid(generator, 40), whole)
+
+
+def test_separate_writes_one_file_each_and_never_over_others(run, generator, tmp_path, capsys):
+    folder = tmp_path / "faces"
+    words = [str(run), "--separate", str(folder)]
+    assert sample.main([*words, "-n", "3"]) == 0
+    assert sample.main([*words, "-n", "5"]) == 0  # the same three, and two more
+    names = [f"seed-0000-{index:06d}.png" for index in range(5)]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name, picture in zip(names, expected(generator, 5), strict=True):
+        assert np.abs(read(folder / name) - picture).max() <= 1
+    before = (folder / names[0]).read_bytes()
+    assert sample.main([*words, "-n", "5", "--scale", "0.5"]) == 2
+    assert "another one" in capsys.readouterr().err
+    assert (folder / names[0]).read_bytes() == before
+
+
+def test_the_same_again_is_one_file_and_another_generator_adds_one(run, capsys):
+    sample.main([str(run), "-n", "4"])
+    sample.main([str(run), "-n", "4"])
+    path = run / "samples" / "seed-0000-n4.png"
+    before = path.read_bytes()
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    build(channels=1).save(run / "generator.keras")  # as if training had gone on
+    sample.main([str(run), "-n", "4"])
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "seed-0000-n4-2.png",
+        "seed-0000-n4.png",
+    ]
+    assert capsys.readouterr().out.splitlines()[-1].endswith("seed-0000-n4-2.png")
+
+
+def test_a_file_from_elsewhere_with_one_channel(tmp_path, monkeypatch):
+    build(channels=1).save(tmp_path / "mnist.keras")
+    monkeypatch.chdir(tmp_path)
+    assert sample.main(["mnist.keras", "-n", "10"]) == 0
+    assert read(tmp_path / "mnist-seed-0000-n10.png").shape == (12, 16)
+    assert sample.main(["mnist.keras", "--interpolate", "2", "--frames", "2"]) == 0
+    assert (tmp_path / "mnist-seed-0000-n1-walk-2x2.gif").exists()
+
+
+def test_out_names_the_file_and_says_when_it_replaces_one(run, tmp_path, capsys):
+    out = tmp_path / "new" / "x.png"
+    assert sample.main([str(run), "-n", "1", "--out", str(out)]) == 0
+    assert sample.main([str(run), "-n", "4", "--out", str(out)]) == 0
+    assert read(out).shape == (8, 8, 3)
+    assert capsys.readouterr().out == f"{out}\n{out} (replaced)\n"
+    assert not (run / "samples").exists()
+
+
+def test_interpolate_writes_a_looping_gif(run):
+    assert sample.main([str(run), "-n", "2", "--interpolate", "3", "--frames", "4"]) == 0
+    with Image.open(run / "samples" / "seed-0000-n2-walk-3x4.gif") as animation:
+        assert animation.n_frames == 12
+        assert animation.size == (8, 4)
+        assert animation.info["duration"] == 50 and animation.info["loop"] == 0
+
+
+def test_interpolate_alone_has_eight_keys(run):
+    assert sample.main([str(run), "--frames", "1", "--interpolate"]) == 0
+    with Image.open(run / "samples" / "seed-0000-n1-walk-8x1.gif") as animation:
+        assert animation.n_frames == 8
+
+
+def test_walk_passes_the_pictures_of_its_keys(generator):
+    frames = list(sample.walk_frames(generator, 2, keys=3, frames_per_leg=5, seed=1))
+    assert len(frames) == 15
+    keys = expected(generator, 6, seed=1)
+    for leg in range(3):
+        left, right = np.split(frames[5 * leg], 2, axis=1)
+        assert np.abs(left - keys[leg]).max() <= 1
+        assert np.abs(right - keys[3 + leg]).max() <= 1
+    alone = list(sample.walk_frames(generator, 1, keys=3, frames_per_leg=5, seed=1))
+    np.testing.assert_array_equal([frame[:, :4] for frame in frames], alone)
+
+
+def test_a_walk_draws_no_more_than_it_is_asked_for(generator, monkeypatch):
+    from kerasgan import models
+
+    drawn, generate = [], models.generate
+
+    def counting(generator, latents):
+        drawn.append(len(latents))
+        return generate(generator, latents)
+
+    monkeypatch.setattr(models, "generate", counting)
+    frames = sample.walk_frames(generator, keys=8, frames_per_leg=30)
+    next(frames)
+    assert sum(drawn) == sample.CHUNK
+    assert len(list(frames)) == 239 and sum(drawn) == 240
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [
+        (["-n", "0"], "`-n` should be at least 1"),
+        (["--seed", "-1"], "`--seed` should be"),
+        (["--scale", "nan"], "`--scale` should be"),
+        (["--scale", "-1"], "`--scale` should be"),
+        (["--grid", "8"], "`--grid` should be rows x columns"),
+        (["--grid", "0x8"], "`--grid` should be rows x columns"),
+        (["--grid", ""], "`--grid` should be rows x columns"),
+        (["--grid", "2x2", "-n", "5"], "`-n` should fit in --grid 2x2"),
+        (["-n", "5000"], "`--separate DIR` takes any number"),
+        (["--interpolate", "1"], "`--interpolate` should be a number of latents"),
+        (["--interpolate", "faces"], "`--interpolate` should be a number of latents"),
+        (["--interpolate", "--frames", "0"], "`--frames` should be"),
+        (["--interpolate", "--fps", "99"], "`--fps` should be"),
+        (["--interpolate", "--separate", "x"], "`--separate` is for pictures"),
+        (["--separate", "x", "--out", "x.png"], "`--out` a file"),
+        (["--out", "x.gif"], "`--out` should end in .png"),
+        (["--interpolate", "--out", "x.png"], "`--out` should end in .gif"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, rule):
+    assert sample.main([str(tmp_path), *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and rule in error and "Received: " in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_generator_is_one_line(tmp_path, capsys):
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "missing.keras"):
+        assert sample.main([str(path)]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and str(path) in error
+
+
+def test_a_model_that_is_no_generator_is_one_line(tmp_path, capsys):
+    pictures = keras.Input((4, 4, 3))
+    verdict = keras.layers.Dense(1)(keras.layers.Flatten()(pictures))
+    keras.Model(pictures, verdict).save(tmp_path / "discriminator.keras")
+    one, two = keras.Input((3,)), keras.Input((3,))
+    total = keras.layers.Reshape((1, 1, 3))(keras.layers.Add()([one, two]))
+    keras.Model([one, two], total).save(tmp_path / "conditional.keras")
+    build(channels=2).save(tmp_path / "channels.keras")
+    for name in ("discriminator", "conditional", "channels"):
+        assert sample.main([str(tmp_path / f"{name}.keras")]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and "A generator should map latents" in error
+        assert name in error
+
+
+def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
+    from kerasgan import models
+
+    def stop(generator, latents):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "generate", stop)
+    assert sample.main([str(run)]) == 130
+    assert sample.main([str(run), "--interpolate"]) == 130
+    assert not list((run / "samples").iterdir())
+    assert capsys.readouterr().err == "Stopped.\nStopped.\n"

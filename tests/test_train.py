@@ -1,0 +1,301 @@
+"""The train command: what it writes, says and refuses; stopping, killing and going on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import loop, train
+from kerasgan.backend import keras, tf
+from kerasgan.data.batches import Batches
+from kerasgan.gan import GAN
+from kerasgan.runs import LOGGED, Run
+
+SMALL = "--preset article-lite --size 32 --width 0.02 --batch-size 4 --precision float32"
+OFTEN = "--grid-every 4 --checkpoint-every 5 --control-latents 4"
+
+
+def words(faces_folder, tmp_path, *more):
+    where = ["--data", str(faces_folder), "--cache", str(tmp_path / "cache")]
+    return [*SMALL.split(), *OFTEN.split(), *where, *map(str, more)]
+
+
+def subprocess_words(*args):
+    return [sys.executable, "-m", "kerasgan.train", *words(*args)]
+
+
+def checkpoint_state(run):
+    reader = tf.train.load_checkpoint(str(run.checkpoints))
+    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return {
+        n: reader.get_tensor(n)
+        for n in names
+        if n not in ("save_counter/.ATTRIBUTES/VARIABLE_VALUE",)
+    }
+
+
+def assert_same_run(a, b):
+    """Bit for bit: log, grids, generator, and everything in the newest checkpoint."""
+    assert a.log.read_text() == b.log.read_text()
+    grids = sorted(path.name for path in a.control.iterdir())
+    assert grids == sorted(path.name for path in b.control.iterdir())
+    for name in grids:
+        assert (a.control / name).read_bytes() == (b.control / name).read_bytes(), name
+    ours, theirs = checkpoint_state(a), checkpoint_state(b)
+    assert ours.keys() == theirs.keys() and len(ours) > 50
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    generators = [keras.models.load_model(run.generator) for run in (a, b)]
+    for x, y in zip(*(g.get_weights() for g in generators), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_run_leaves_what_the_readme_says(faces_folder, tmp_path, capsys):
+    (faces_folder / "broken.jpg").write_bytes(b"not a picture")
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 12, "--out", out)) == 0
+    run = Run(out)
+    printed = capsys.readouterr().out
+    assert "iterations at" in printed and "will take about" in printed
+    assert f"python -m kerasgan.gif {out}" in printed
+
+    assert run.read_recipe().iters == 12
+    facts = run.read_facts()
+    assert facts["data"]["source"] == str(faces_folder) and facts["data"]["count"] == 10
+    assert facts["device"] and facts["versions"]["keras"] == keras.__version__
+    assert "broken.jpg" in run.rejected.read_text()
+    log = run.read_log()
+    assert [line["iteration"] for line in log] == list(range(1, 13))
+    assert all(np.isfinite(line[name]) for line in log for name in LOGGED)
+    with Image.open(run.reals) as reals:
+        assert reals.size == (5 * 32, 2 * 32)
+    names = [path.name for path in sorted(run.control.iterdir())]
+    assert names == ["000000.png", "000004.png", "000008.png", "000012.png"]
+    for name in names:
+        with Image.open(run.control / name) as grid:
+            assert grid.size == (2 * 32, 2 * 32)
+    assert run.losses.stat().st_size > 5000
+    assert len(list(run.checkpoints.glob("*.index"))) == 3
+    assert np.load(run.control_latents).shape == (4, 32)
+
+
+def test_events_hold_scalars_and_grids(faces_folder, tmp_path):
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 20, "--out", out)) == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(out / "events"), size_guidance={"tensors": 0})
+    events.Reload()
+    assert set(events.Tags()["tensors"]) == {*LOGGED, "control"}
+    log = Run(out).read_log()
+    for event in events.Tensors("d_loss"):
+        logged = log[event.step - 1]["d_loss"]
+        assert float(tf.make_ndarray(event.tensor_proto)) == pytest.approx(logged)
+    assert [event.step for event in events.Tensors("control")] == [0, 4, 8, 12, 16, 20]
+
+
+def test_resume_in_process_equals_one_run(faces_folder, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 12, "--out", whole)) == 0
+    assert train.main(words(faces_folder, tmp_path, "--iters", 7, "--out", parts)) == 0
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert train.main(["--resume", str(parts), "--iters", "12", *cache]) == 0
+    assert_same_run(Run(whole), Run(parts))
+    assert Run(parts).read_recipe() == Run(whole).read_recipe()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lines", [3, 23])
+def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines):
+    """SIGKILL, before the first checkpoint and between later ones, at no chosen place."""
+    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    assert train.main(words(faces_folder, tmp_path, "--iters", 60, "--out", whole.folder)) == 0
+
+    command = subprocess_words(faces_folder, tmp_path, "--iters", 60, "--out", killed.folder)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        wait_for_lines(killed, lines, process)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    reached = len(killed.read_log())
+    assert lines <= reached < 60
+
+    command = [sys.executable, "-m", "kerasgan.train", "--resume", str(killed.folder)]
+    subprocess.run([*command, "--cache", str(tmp_path / "cache")], check=True, capture_output=True)
+    assert_same_run(whole, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path, number):
+    run = Run(tmp_path / "run")
+    command = subprocess_words(faces_folder, tmp_path, "--iters", 100_000, "--out", run.folder)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for_lines(run, 7, process)
+        process.send_signal(number)
+        out, err = (stream.decode() for stream in process.communicate(timeout=120))
+    assert process.returncode == 128 + number
+    assert "Traceback" not in err
+    done = len(run.read_log())
+    assert f"Saved after iteration {done}" in out
+    assert f"python -m kerasgan.train --resume {run.folder}" in out
+    latest = tf.train.latest_checkpoint(str(run.checkpoints))
+    assert latest.endswith(f"iteration-{done}") and run.generator.exists()
+
+
+def wait_for_lines(run, lines, process):
+    deadline = time.monotonic() + 240
+    while not run.log.exists() or len(run.read_log()) < lines:
+        assert process.poll() is None, "the training ended before it could be stopped"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_nan_stops_with_the_last_good_checkpoint(faces_folder, tmp_path, capsys, monkeypatch):
+    at = Batches.at
+    poisoned = lambda self, i: at(self, i) * (np.nan if i == 7 else 1)  # noqa: E731
+    monkeypatch.setattr(Batches, "at", poisoned)
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 50, "--out", out)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "After iteration 8 d_loss is nan" in error
+    assert "iteration-5" in error and "--learning-rate" in error
+    state = checkpoint_state(Run(out))
+    assert state["iteration/.ATTRIBUTES/VARIABLE_VALUE"] == 5
+    assert all(np.isfinite(weights).all() for weights in state.values())
+
+
+def test_a_rate_far_too_high_stops_at_once(faces_folder, tmp_path, capsys):
+    wild = ("--iters", 50, "--out", tmp_path / "run", "--learning-rate", "1e30")
+    assert train.main(words(faces_folder, tmp_path, *wild)) == 2
+    assert "No checkpoint was due yet" in capsys.readouterr().err
+
+
+def test_weights_that_are_not_finite_are_never_saved(tiny, tmp_path):
+    run = Run(tmp_path / "run")
+    run.create(tiny)
+    gan = GAN(tiny)
+    recorder = loop.Recorder(gan, run)
+    recorder.start()
+    gan.discriminator.weights[0].assign(tf.fill(gan.discriminator.weights[0].shape, np.nan))
+    gan.iteration.assign(1)
+    with recorder, pytest.raises(loop.UserError, match="discriminator has weights that are not"):
+        recorder.save()
+    assert not list(run.folder.glob("checkpoints/*")) and not run.generator.exists()
+
+
+def test_a_network_that_does_not_move_is_named(tiny, reals):
+    gan = GAN(tiny)
+    check = loop.MovementCheck(gan, 0)
+    latent_weights = gan.generator.get_weights()
+    for _ in range(3):
+        gan.train_on_batch(reals[:4])
+    assert check.check(3) is None
+    gan.generator.set_weights(latent_weights)
+    assert "the generator have not moved" in check.check(loop.MOVED_WITHIN)
+
+
+def test_both_networks_move_from_the_start(tiny, reals):
+    gan = GAN(tiny)
+    check = loop.MovementCheck(gan, 0)
+    gan.train_on_batch(reals[:4])
+    assert check.check(loop.MOVED_WITHIN) is None
+
+
+def test_resume_refuses_another_recipe(faces_folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 2, "--out", out)) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    capsys.readouterr()
+
+    def refused(*more):
+        cache = ["--cache", str(tmp_path / "cache")]
+        assert train.main(["--resume", str(out), *cache, *more]) == 2
+        return capsys.readouterr().err
+
+    error = refused("--batch-size", "2", "--latent-dim", "16")
+    assert "--latent-dim 32 -> 16" in error and "--batch-size 4 -> 2" in error
+    assert "--preset article" in refused("--preset", "article")
+    assert "should be more than the 2 iterations" in refused()
+    (faces_folder / "00.png").unlink()
+    assert "should see the pictures it began with" in refused("--iters", "4")
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--batch-size", "11"], "with 10 usable pictures"),
+        (["--size", "50"], "`--size` should be a multiple of 8"),
+        (["--resume", "nowhere"], "should hold recipe.json"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(
+    faces_folder, tmp_path, capsys, more, word, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert train.main([*words(faces_folder, tmp_path), *more]) == 2
+    error = capsys.readouterr().err
+    assert word in error and error.count("\n") == 1 and error.startswith("error: ")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_run_folder_in_use_is_refused(faces_folder, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    assert train.main(words(faces_folder, tmp_path, "--out", tmp_path / "mine")) == 2
+    assert "should name a new folder" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_dry_run_measures_and_writes_nothing(faces_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(words(faces_folder, tmp_path, "--dry-run", "--iters", 1000)) == 0
+    printed = capsys.readouterr().out
+    for word in ("batch_size: 4", "parameters", "device: ", "s an iteration", "memory: ", "MB"):
+        assert word in printed
+    assert "1,000 iterations at" in printed
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_long_run_is_told_what_would_be_faster():
+    assert loop.estimate(0.18, 20_000) == "20,000 iterations at 0.18 s each will take about 60 min."
+    slow = loop.estimate(40.0, 20_000)
+    assert "9.3 days" in slow and "--preset article-lite" in slow
+
+
+def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    parse = train.build_parser().parse_args
+    args = ["--preset", "article-lite"]
+    assert train.begin(parse(args))[2]["source"] == "built-in"
+    assert "the built-in faces" in capsys.readouterr().out
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
+    run, recipe, wanted = train.begin(parse(args))
+    assert wanted["source"] == "data" and "the pictures in data/" in capsys.readouterr().out
+    assert run.folder == train.OUTPUTS / "000-article-lite"
+
+
+def test_preset_auto_follows_the_hardware(monkeypatch, capsys):
+    from kerasgan import backend
+
+    monkeypatch.setattr(backend, "gpus", lambda: [])
+    assert train.pick_preset().preset == "article-lite"
+    assert "--preset article" in capsys.readouterr().out
+    monkeypatch.setattr(backend, "gpus", lambda: ["a GPU"])
+    assert train.pick_preset().preset == "article"
+    assert "--preset article-lite" in capsys.readouterr().out
+
+
+def test_run_json_is_plain_json(faces_folder, tmp_path):
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--iters", 1, "--out", out)) == 0
+    assert json.loads((out / "recipe.json").read_text())["precision"] == "float32"
+    assert not [name for name in os.listdir(out) if name.startswith(".")]
