@@ -1,10 +1,11 @@
 """What every command shares: one-line errors, exit codes, progress bars."""
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -14,6 +15,13 @@ INTERRUPTED = 128 + signal.SIGINT
 
 class UserError(Exception):
     """A mistake that the user can mend: the rule, the fact, and what to type, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a mistake on the command line as every other one, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}. For all flags type: {self.prog} --help")
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -48,6 +56,9 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
     Returns:
         The exit code: 0, 2 for a user's mistake, 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold anything
     try:
         return command(argv) or 0
     except UserError as error:
@@ -71,7 +82,6 @@ def duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    return f"{hours / 24:.1f} days"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes / (24 * 60):.1f} days"

@@ -249,7 +249,7 @@ def _report(animation: Animation, every: int) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m kerasgan.gif",
         description="Make training.gif from the control grids of one run or of all runs.",
         formatter_class=cli.HelpFormatter,

@@ -45,8 +45,7 @@ def train(gan: GAN, batches: Batches, run: Run) -> int | None:
     """
     recipe = gan.recipe
     recorder = Recorder(gan, run)
-    start = recorder.start()
-    require_work(start, recipe.iters, run)
+    start = recorder.restore()
     moved = MovementCheck(gan, start)
     bar = progress(recipe.iters, "Training", initial=start)
     clock = Clock(start, recipe, quiet=bar.disable)
@@ -76,20 +75,33 @@ class Recorder:
         # The saved generator computes in float32, so that it opens and runs anywhere.
         self.portable = models.build_generator(replace(gan.recipe, precision="float32"))
         self.curves: dict[str, list[float]] = {name: [] for name in LOGGED}
-        self.saved_at = -1
+        self.saved_at = -1  # the iteration after which everything was last saved by this process
 
-    def start(self) -> int:
-        """Goes back to the newest checkpoint; returns its iteration, 0 in a new run."""
+    def restore(self) -> int:
+        """Goes back to the newest checkpoint; returns its iteration, 0 in a new run.
+
+        Raises:
+            UserError: the run has all its iterations already; nothing has been touched.
+        """
         start = self.checkpoints.restore()
+        require_work(start, self.gan.recipe.iters, self.run)
+        return start
+
+    def __enter__(self) -> "Recorder":
+        start = int(self.gan.iteration)
+        self.run.write_recipe(self.gan.recipe)
         for line in self.run.cut_log(start):
             for name in LOGGED:
                 self.curves[name].append(line[name])
-        self.saved_at = start if start else -1
         self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         self.events = tf.summary.create_file_writer(str(self.run.events))
         if start == 0:
             self._write_grid(0)
-        return start
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log.close()
+        self.events.close()
 
     def record(self, iteration: int, scalars: dict[str, float]) -> None:
         """Notes one iteration, and writes what its number says is due."""
@@ -132,13 +144,6 @@ class Recorder:
         images.write_png(self.run.control_grid(iteration), grid)
         with self.events.as_default(step=iteration):
             tf.summary.image("control", grid[np.newaxis])
-
-    def __enter__(self) -> "Recorder":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.log.close()
-        self.events.close()
 
 
 class Stopper:

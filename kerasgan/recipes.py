@@ -53,9 +53,8 @@ class Recipe:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if type(value) is not field.type and (field.type, type(value)) != (float, int):
-                raise UserError(
-                    f"`{flag(field.name)}` should be {field.type.__name__}. Received: {value!r}."
-                )
+                kind = getattr(field.type, "__name__", field.type)
+                raise UserError(f"`{flag(field.name)}` should be {kind}. Received: {value!r}.")
         for name, rule, holds in self._rules():
             if not holds:
                 value = getattr(self, name)

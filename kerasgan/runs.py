@@ -141,26 +141,50 @@ def load_generator(path: str | Path) -> "keras.Model":
         A model from latents (B, D) to pictures (B, H, W, C) in [-1, 1].
 
     Raises:
-        UserError: there is no generator at `path`, or it cannot be read.
+        UserError: there is no generator at `path`, it cannot be read, or it is another model.
     """
     path = Path(path)
     file = Run(path).generator if path.is_dir() else path
+    if not path.exists():
+        raise UserError(
+            f"A generator should be a run's folder or a .keras file. Received: {path}, which does "
+            "not exist."
+        )
     if not file.is_file():
         raise UserError(
-            f"A run should hold a generator.keras. Received: {path}, which has none"
-            + (" yet; it is written with the first checkpoint." if path.is_dir() else ".")
-            + " Type the folder of a run, or a .keras file."
+            f"A run should hold a generator.keras. Received: {path}, which has none yet; it is "
+            "written with the first checkpoint."
         )
     from kerasgan.backend import keras
 
     try:
-        return keras.models.load_model(file, compile=False, safe_mode=True)
+        generator = keras.models.load_model(file, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"A generator should be a Keras model file (.keras). Received: {file}, which Keras "
             f"refuses: {reason}"
         ) from error
+    _require_generator(generator, path)
+    return generator
+
+
+def _require_generator(model: "keras.Model", name: Path) -> None:
+    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3)."""
+    reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if (
+        isinstance(reads, tuple)
+        and isinstance(gives, tuple)
+        and len(reads) == 2
+        and isinstance(reads[1], int)
+        and len(gives) == 4
+        and gives[3] in (1, 3)
+    ):
+        return
+    raise UserError(
+        "A generator should map latents (N, D) to pictures (N, H, W, 1 or 3). Received: "
+        f"{name}, which maps {reads} to {gives}. Name a run or its generator.keras."
+    )
 
 
 class Checkpoints:

@@ -26,29 +26,6 @@ CHUNK = 64  # pictures held at a time while many are drawn
 MAX_GRID = 4096  # pictures in one grid: 200 MB at 128x128
 
 
-def check_generator(model: "keras.Model", name: str | Path) -> None:
-    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3).
-
-    Args:
-        model: any Keras model.
-        name: what the user called it by.
-    """
-    reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if (
-        isinstance(reads, tuple)
-        and isinstance(gives, tuple)
-        and len(reads) == 2
-        and isinstance(reads[1], int)
-        and len(gives) == 4
-        and gives[3] in (1, 3)
-    ):
-        return
-    raise UserError(
-        "A generator should map latents (N, D) to pictures (N, H, W, 1 or 3). Received: "
-        f"{name}, which maps {reads} to {gives}. Name a run or its generator.keras."
-    )
-
-
 def draw_pictures(generator: "keras.Model", latents: np.ndarray) -> Iterator[np.ndarray]:
     """Draws one picture after another, holding few at a time.
 
@@ -242,7 +219,7 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m kerasgan.sample",
         description="Draw pictures with a trained generator, or a walk between them as a GIF.",
         formatter_class=cli.HelpFormatter,
@@ -338,7 +315,6 @@ def _write(args: argparse.Namespace, generator: "keras.Model", path: Path) -> No
 def _command(argv: Sequence[str] | None) -> int:
     args = _parse(argv)
     generator = runs.load_generator(args.source)
-    check_generator(generator, args.source)
     if args.separate is not None:
         paths = sample_separately(
             generator, args.separate, args.n, seed=args.seed, scale=args.scale

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PREVIEW = 25  # reals in the preview, 5x5
 OUTPUTS = Path("outputs")
-CACHE = Path("data/cache")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,16 +49,14 @@ def _command(argv: Sequence[str] | None) -> int:
 
         dry_run.report(gan, pictures)
         return 0
-    if args.resume:
-        run.write_recipe(gan.recipe)
-    else:
+    if not args.resume:
         prepare(run, gan, pictures, wanted)
     return train(gan, pictures, run)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Builds the command line, with one flag for each field of the recipe."""
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m kerasgan.train",
         description="Train a face GAN: a folder of pictures in, a run folder with grids, "
         "checkpoints and a generator out.",
@@ -74,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         "for 178x218, else the centre square)",
     )  # fmt: skip
     parser.add_argument(
-        "--cache", type=Path, default=CACHE, help="where prepared pictures are kept "
+        "--cache", type=Path, default=data.CACHE, help="where prepared pictures are kept "
         "(default: %(default)s)", metavar="DIR",
     )  # fmt: skip
     parser.add_argument(

@@ -8,8 +8,18 @@ from kerasgan.data.cache import Pictures, describe, open_or_build
 from kerasgan.data.decode import CROPS
 from kerasgan.data.folder import plan_folder, walk
 
-__all__ = ["BUILT_IN", "BUILT_IN_COUNT", "CROPS", "Pictures", "describe", "find_source", "load"]
+__all__ = [
+    "BUILT_IN",
+    "BUILT_IN_COUNT",
+    "CACHE",
+    "CROPS",
+    "Pictures",
+    "describe",
+    "find_source",
+    "load",
+]
 
+CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -19,7 +29,7 @@ def load(
     size: int,
     limit: int | None = None,
     crop: str = "auto",
-    cache: Path = Path("data/cache"),
+    cache: Path = CACHE,
     seed: int = 0,
 ) -> Pictures:
     """Prepares a source's pictures, or maps what an earlier call prepared.

@@ -8,20 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasgan.cli import HelpFormatter, run
-from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CROPS, describe, load
+from kerasgan import cli
+from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, describe, load
 from kerasgan.data.export import check_export, export
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Opens or builds the cache of a source, says what is in it, and exports it if asked to.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with `argv`, or the command line's words, and returns its exit code."""
+    return cli.run(_command, argv)
 
-    Args:
-        argv: the command line's words; `sys.argv[1:]` unless given.
 
-    Raises:
-        UserError: the command line or the source cannot be used.
-    """
+def _command(argv: Sequence[str] | None) -> int:
+    """Opens or builds the cache of a source, says what is in it, and exports it if asked to."""
     arguments = build_parser().parse_args(argv)
     if arguments.export is not None:
         check_export(arguments.export)  # before the work, not after it
@@ -36,16 +34,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(describe(pictures))
     if arguments.export is not None:
         export(pictures, arguments.export)
+    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Builds the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m kerasgan.data",
         description="Prepare pictures for training: read, turn upright, crop, resize and cache "
         "them. Broken files are skipped and named in the cache's rejected.csv; transparent parts "
         "become white.",
-        formatter_class=HelpFormatter,
+        formatter_class=cli.HelpFormatter,
     )
     parser.add_argument(
         "source",
@@ -66,9 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="part that is kept: center = the largest centred square, celeba = the tutorial's "
         "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
     )
-    parser.add_argument(
-        "--cache", type=Path, default=Path("data/cache"), metavar="DIR", help="folder of caches"
-    )
+    parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder of caches")
     parser.add_argument(
         "--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only"
     )
@@ -82,4 +79,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, None))
+    sys.exit(main())

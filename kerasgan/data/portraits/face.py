@@ -120,34 +120,44 @@ def _cheeks(surface: Surface, head: Head, traits: Traits) -> None:
 
 
 def _nose(surface: Surface, head: Head, traits: Traits) -> None:
-    length, wing = traits.nose_length, traits.nose_width
-    along = clamp((head.v + 0.12) * (1 / (length + 0.12)))
-    u = head.u - along * (0.2 * math.tan(traits.yaw))
+    along = clamp((head.v + 0.12) * (1 / (traits.nose_length + 0.12)))
+    u = head.u - along * (0.2 * math.tan(traits.yaw))  # what stands out turns further
     v = head.v + (0.12 * math.sin(traits.pitch)) * along
+    surface.relief += _nose_relief(u, v, along, traits)
+    surface.gloss += 0.2 * bump(u, v, 0, traits.nose_length - 0.09, 0.04, 0.05)
+    _nose_shadows(surface.albedo, u, v, traits)
+    philtrum = ridge(u, 0.02) * bump(u, v, 0, traits.nose_length + 0.1, 0.1, 0.04)
+    surface.relief -= 0.012 * philtrum
+
+
+def _nose_relief(u: Field, v: Field, along: Field, traits: Traits) -> Field:
+    """Gives bridge, tip and wings, in half head heights."""
+    length, wing, tip = traits.nose_length, traits.nose_width, traits.nose_tip
     side = np.abs(u)
-    tip = traits.nose_tip
     bridge = smooth((v + 0.25) * 2.6) * (0.035 + 0.06 * along) * (0.5 + 0.5 * traits.nose_bridge)
     shape = bridge * ridge(u, 0.062 + 0.03 * along + 0.02 * (1 - traits.nose_bridge))
     shape += 0.085 * bump(u, v, 0, length - 0.075, tip, tip)
     shape += 0.05 * bump(side, v, wing - 0.05, length - 0.045, 0.05, 0.05)
-    shape *= 1 - smooth((v - length + 0.045 + 0.55 * np.maximum(side - 0.03, 0)) * (1 / 0.1))
-    surface.relief += shape
-    surface.gloss += 0.2 * bump(u, v, 0, length - 0.09, 0.04, 0.05)
+    base = length - 0.045 - 0.55 * np.maximum(side - 0.03, np.float32(0))
+    return shape * (1 - smooth((v - base) * 10))
+
+
+def _nose_shadows(albedo: np.ndarray, u: Field, v: Field, traits: Traits) -> None:
+    length, wing = traits.nose_length, traits.nose_width
+    side = np.abs(u)
     holes = bump(side, v, 0.4 * wing + 0.003, length + 0.012, 0.026, 0.014)
     under = bump(u, v, 0, length + 0.025, wing * 0.5, 0.022)
     crease = ridge(side - wing - 0.004, 0.012) * bump(side, v, wing, length - 0.03, 0.05, 0.035)
-    darken(surface.albedo, clamp(0.85 * holes + 0.28 * under + 0.32 * crease), (0.85, 1, 1))
-    shadow_side = -1 if traits.light_side > 0 else 1
-    cast = bump(u * shadow_side, v, wing + 0.03, length - 0.04, 0.06, 0.1)
+    darken(albedo, clamp(0.85 * holes + 0.28 * under + 0.32 * crease), (0.85, 1, 1))
+    away = -1 if traits.light_side > 0 else 1
+    cast = bump(u * away, v, wing + 0.03, length - 0.04, 0.06, 0.1)
     hardness = abs(math.sin(traits.light_side)) * (0.4 + 0.6 * traits.light_hardness)
-    darken(surface.albedo, 0.42 * hardness * cast, (0.8, 1, 1))
-    philtrum = ridge(u, 0.02) * bump(u, v, 0, length + 0.1, 0.1, 0.04)
-    surface.relief -= 0.012 * philtrum
+    darken(albedo, 0.42 * hardness * cast, (0.8, 1, 1))
 
 
 def _mouth(surface: Surface, head: Head, traits: Traits) -> None:
     smile, opened = traits.smile, traits.mouth_open
-    wide = traits.mouth_width * (1 + 0.3 * max(smile, 0) - 0.08 * opened)
+    wide = _mouth_width(traits) * (1 - 0.06 * opened)
     middle = traits.mouth_height - 0.012 * smile
     u = head.u - 0.05 * math.tan(traits.yaw)
     m = u * (1 / wide)
@@ -158,9 +168,8 @@ def _mouth(surface: Surface, head: Head, traits: Traits) -> None:
     lower = line + gap * 0.7
     bow = 1 - 0.3 * bump(m, head.v, 0, middle, 0.12, 1.0)
     top = upper - traits.lip_upper * (1 - 0.25 * max(smile, 0)) * arch * bow
-    bottom = lower + traits.lip_lower * (1 - 0.15 * max(smile, 0)) * np.sqrt(arch) * (
-        0.4 + 0.6 * arch
-    )
+    round_off = np.sqrt(arch) * (0.4 + 0.6 * arch)
+    bottom = lower + traits.lip_lower * (1 - 0.15 * max(smile, 0)) * round_off
     _lips(surface, head, traits, (top, upper, lower, bottom), m)
     if opened:
         _open_mouth(surface, head, traits, upper, lower, m)
@@ -169,6 +178,11 @@ def _mouth(surface: Surface, head: Head, traits: Traits) -> None:
     shadow = bump(u, head.v, 0, middle + traits.lip_lower + 0.055, wide * 0.45, 0.025)
     darken(surface.albedo, 0.24 * shadow)
     surface.relief -= 0.03 * shadow
+
+
+def _mouth_width(traits: Traits) -> float:
+    """Gives half the mouth's width; a smile widens it."""
+    return traits.mouth_width * (1 + 0.3 * max(traits.smile, 0.0))
 
 
 def _lips(
@@ -182,10 +196,10 @@ def _lips(
     v, unit = head.v, head.unit
     inside = np.minimum(cover((top - v) * unit, 1.8), cover((v - bottom) * unit, 1.8))
     inside *= np.abs(m) < 1
-    natural = mix(skin_color(traits), (0.42, 0.13, 0.12), 0.42 - 0.12 * traits.melanin)
+    natural = mix(skin_color(traits), (0.46, 0.09, 0.09), 0.52 - 0.22 * traits.melanin)
     natural = mix(natural, (0.0, 0.0, 0.0), 0.18)
     color = mix(natural, linear(traits.lipstick_color), traits.lipstick)
-    alpha = 0.62 if traits.male else 0.8
+    alpha = 0.7 if traits.male else 0.85
     paint(surface.albedo, color, inside * (alpha + (1 - alpha) * traits.lipstick))
     surface.gloss += inside * (0.1 + 0.35 * traits.lipstick)
     fullness = bump(m, v - 0.5 * (lower + bottom), 0, 0, 0.4, 0.04) * 0.05
@@ -204,7 +218,7 @@ def _open_mouth(
     paint(surface.albedo, (0.06, 0.012, 0.012), inside)
     biting = 0.045 + 0.06 * max(0.0, traits.smile)  # how far the upper teeth show
     teeth = inside * cover((v - upper - biting) * unit, 1.5) * smooth((0.92 - np.abs(m)) * 3)
-    shade = (0.6 + 0.4 * max(0.0, traits.smile)) * (1 - 0.45 * m * m)
+    shade = (0.4 + 0.6 * max(0.0, traits.smile)) * (1 - 0.45 * m * m)
     paint(surface.albedo, (1.0, 0.96, 0.88), teeth * shade)
     tongue = inside * bump(m, v - lower, 0, 0, 0.4, 0.025)
     paint(surface.albedo, (0.3, 0.08, 0.08), 0.6 * tongue)
@@ -216,7 +230,7 @@ def _lines(surface: Surface, head: Head, traits: Traits) -> None:
     lift = max(0.0, traits.smile)
     t = clamp((v - traits.nose_length + 0.05) * (1 / 0.36))
     fold = side - (traits.nose_width + 0.02 + (0.1 + 0.06 * lift) * t * (1.5 - 0.5 * t))
-    strength = (0.012 + 0.035 * age + 0.03 * lift) * t * (1 - t) * 4
+    strength = (0.012 + 0.024 * age + 0.022 * lift) * t * (1 - t) * 4
     surface.relief -= strength * ridge(fold, 0.028)
     darken(surface.albedo, strength * 6 * ridge(fold, 0.02), (0.8, 1, 1))
     if traits.bags:
@@ -266,25 +280,14 @@ def _brows(surface: Surface, head: Head, traits: Traits) -> None:
     alpha = cover((distance + rough) * head.unit, 1.7) * smooth((1.06 - t) * 4) * (t > -0.12)
     color = linear(mix(traits.hair_color, (0.09, 0.06, 0.05), 0.5))
     paint(surface.albedo, color, alpha * traits.brow_density)
+    surface.gloss *= 1 - 0.9 * alpha
 
 
 def _beard(surface: Surface, head: Head, traits: Traits) -> None:
     if not (traits.beard or traits.goatee or traits.mustache or traits.stubble):
         return
-    u, v = head.u, head.v
-    side = np.abs(u)
-    wide = traits.mouth_width * (1 + 0.3 * max(traits.smile, 0))
-    middle = traits.mouth_height - 0.04 * traits.smile
-    mouth = bump(u, v, 0, traits.mouth_height + 0.02, wide * 0.75, 0.075 + 0.03 * traits.mouth_open)
-    lips = smooth(mouth * 2.2)
-    cheek = 0.66 - 0.95 * clamp(side - 0.24) - 1.2 * clamp(side - 0.48)
-    jaw = smooth((v - cheek) * 6) * (1 - lips)
-    lip = bump(side, v - 0.16 * side, 0.09, 0.5 * (traits.nose_length + middle) + 0.01, 0.1, 0.05)
-    lip = smooth(lip * 1.7) * (1 - 0.8 * lips)
-    chin = smooth(bump(u, v, 0, traits.chin - 0.1, 0.15, 0.13) * 1.9) * (1 - lips)
-    beside = smooth(1.6 * bump(side, v, wide * 0.85 + 0.03, middle + 0.12, 0.035, 0.085))
-    chin = np.maximum(chin, beside * (1 - lips))
-    grain = window_of(grain_tile(), traits.texture // 3, u)
+    jaw, lip, chin = _whisker_regions(head, traits)
+    grain = window_of(grain_tile(), traits.texture // 3, head.u)
     color = linear(mix(traits.hair_color, (0.1, 0.07, 0.06), 0.3))
     whiskers = np.maximum(jaw * traits.beard, lip * traits.mustache)
     whiskers = np.maximum(whiskers, chin * traits.goatee)
@@ -293,6 +296,23 @@ def _beard(surface: Surface, head: Head, traits: Traits) -> None:
     paint(surface.albedo, color, clamp(stubble * (0.8 + 0.3 * grain)))
     surface.relief += (0.035 + 0.012 * grain) * smooth(whiskers)
     surface.gloss *= 1 - 0.8 * whiskers
+
+
+def _whisker_regions(head: Head, traits: Traits) -> tuple[Field, Field, Field]:
+    """Gives 0..1 where hair can grow on the jaw, on the upper lip, and around the chin."""
+    u, v = head.u, head.v
+    side = np.abs(u)
+    wide = _mouth_width(traits)
+    middle = traits.mouth_height - 0.04 * traits.smile
+    mouth = bump(u, v, 0, traits.mouth_height + 0.02, wide * 0.75, 0.075 + 0.03 * traits.mouth_open)
+    free = 1 - smooth(mouth * 2.2)
+    cheek = 0.66 - 0.95 * clamp(side - 0.24) - 1.2 * clamp(side - 0.48)
+    jaw = smooth((v - cheek) * 6) * free
+    lip = bump(side, v - 0.16 * side, 0.09, 0.5 * (traits.nose_length + middle) + 0.01, 0.1, 0.05)
+    lip = smooth(lip * 1.7) * (0.2 + 0.8 * free)
+    chin = smooth(bump(u, v, 0, traits.chin - 0.1, 0.15, 0.13) * 1.9)
+    beside = smooth(1.6 * bump(side, v, wide * 0.85 + 0.03, middle + 0.12, 0.035, 0.085))
+    return jaw, lip, np.maximum(chin, beside) * free
 
 
 def _eyes(surface: Surface, head: Head, traits: Traits) -> None:

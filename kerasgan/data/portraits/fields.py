@@ -43,7 +43,7 @@ def bump(x: Field, y: Field, cx: float, cy: float, rx: float, ry: float) -> Fiel
     return _hill(dx * dx + dy * dy)
 
 
-def ridge(distance: Field, radius: float) -> Field:
+def ridge(distance: Field, radius: Field | float) -> Field:
     """Gives a hill of height 1 along the line where `distance` is zero."""
     scaled = distance * (0.25 / radius)
     return _hill(scaled * scaled)
@@ -120,8 +120,8 @@ def grain_tile() -> Field:
 @functools.cache
 def curl_tile() -> Field:
     """Gives rings of three to six pixels, about -1..1, as of curls; (512, 512)."""
-    noise = _value_noise(512, 64, 7) + 0.4 * _value_noise(512, 128, 8)
-    return _normalized(1 - np.abs(noise) * 3 + 0.5 * _value_noise(512, 128, 9))
+    noise = _value_noise(512, 96, 7) + 0.5 * _value_noise(512, 160, 8)
+    return _normalized(1 - np.abs(noise) * 3 + 0.7 * _value_noise(512, 192, 9))
 
 
 @functools.cache

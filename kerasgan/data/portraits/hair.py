@@ -1,6 +1,7 @@
 """Hair: the mass on and behind the head, with strands, curls and gloss."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,40 +31,49 @@ HAIRLINE_JITTER = {"crop": 1.3, "swept": 1.1, "bob": 0.8}  # of the edge's ragge
 BEHIND_STYLES = ("afro", *LONG_STYLES)  # seen behind ears or neck
 
 
+@dataclass(frozen=True)
+class Mass:
+    """The hair's mass as if there were no face in front of it."""
+
+    distance: Field  # pixels to its ragged edge, negative inside
+    normal: tuple[Field, Field, Field]  # right, down, to the viewer
+    across: Field  # grows from strand to strand, 1 for all strands
+    rough: Field  # pixels, raggedness of any edge
+
+
 def draw_hair_behind(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
-    """Paints long hair behind the neck and a bun behind the crown."""
+    """Paints long hair behind the neck, an afro behind the ears, and a bun behind the crown."""
     if traits.hair_style in BEHIND_STYLES:
-        ends = 0.45 if traits.hair_style == "afro" else traits.hair_length
-        distance, normal = _mass(head, traits, ends)
-        rough = _roughness(head, traits)
-        color = _shaded(head, traits, light, normal, distance)
+        mass = _mass(head, traits, 0.45 if traits.hair_style == "afro" else traits.hair_length)
+        color = _shaded(head, traits, light, mass)
         darken(color, 0.45 * smooth((head.y - 0.1) * 1.6))
-        paint(canvas, color, cover(distance + rough, 1.8))
+        paint(canvas, color, cover(mass.distance, 2.4))
     if traits.bun and traits.hat == "none":
-        _bun(canvas, head, traits, light)
+        rows = slice(0, int(traits.center[1]))
+        _bun(canvas[:, rows], head.crop(rows), traits, light)
 
 
 def draw_hair(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
     """Paints the hair in front: over the skull and, if long, down both sides of the face."""
     if traits.hair_style == "bald":
         return
-    if not _falls_in_front(traits):
+    falls = _falls_in_front(traits)
+    if not falls:
         rows = slice(0, int(traits.center[1] + 0.6 * traits.unit))
         canvas, head = canvas[:, rows], head.crop(rows)
-    ends = traits.hair_length if _falls_in_front(traits) else _short_ends(traits)
-    distance, normal = _mass(head, traits, ends)
-    rough = _roughness(head, traits)
-    opening = _opening(head, traits)
-    jitter = rough * HAIRLINE_JITTER.get(traits.hair_style, 0.5)
+    ends = traits.hair_length if falls else _short_ends(traits)
+    mass = _mass(head, traits, ends)
+    hairline = _hairline(head, traits) * traits.unit
+    jitter = mass.rough * HAIRLINE_JITTER.get(traits.hair_style, 0.5)
     softness = HAIRLINE_SOFTNESS.get(traits.hair_style, 2.4)
-    over = cover(distance + rough, 2.2) * cover(jitter - opening * traits.unit, softness)
-    if not _falls_in_front(traits):
+    over = cover(mass.distance, 2.2) * cover(jitter - hairline, softness)
+    if not falls:
         over *= 1 - smooth((head.v - ends) * 9)
-    shadow = smooth(1 + opening * (traits.unit / 6)) * cover(head.outline)
-    shadow *= smooth(-4 * (head.y - 0.5))
+    near = smooth(1 + hairline * (1 / 6))
+    shadow = near * cover(head.outline) * smooth(-4 * (head.y - 0.5))
     darken(canvas, 0.45 * shadow * (1 - over), (0.85, 1, 1))
-    color = _shaded(head, traits, light, normal, distance)
-    darken(color, 0.45 * smooth(1 + opening * (traits.unit / 6)) * smooth((head.y + 0.5) * 2))
+    color = _shaded(head, traits, light, mass)
+    darken(color, 0.45 * near * smooth((head.y + 0.5) * 2))
     paint(canvas, color, over * (0.82 if traits.hair_style == "buzz" else 1.0))
 
 
@@ -75,69 +85,71 @@ def _short_ends(traits: Traits) -> float:
     return 0.12 if traits.male else 0.02
 
 
-def _mass(head: Head, traits: Traits, ends: float) -> tuple[Field, tuple[Field, Field, Field]]:
-    """Gives the pixels to the edge of the hair as if there were no face, and its normals."""
-    wide = traits.width + traits.hair_volume * (1.0 if traits.hair_style != "crop" else 0.45)
-    high = 1.0 + CROWN + traits.hair_volume * 1.15
+def _mass(head: Head, traits: Traits, ends: float) -> Mass:
+    """Shapes the hair down to `ends`, a height on the face."""
+    flat, up, steep = _dome(head, traits)
+    level = flat * flat + up * up * (0.8 + 0.2 * up * up)
+    across = _across(head, traits)
+    rough = _roughness(head, traits, across)
+    ragged = 0.05 * strands(across, head.y * 0.1)
+    tip = (head.y - ends + 0.12 * flat * flat + ragged) * traits.unit
+    distance = np.maximum((level - 1) / steep * traits.unit, tip) + rough
+    front = np.sqrt(np.maximum(1 - level, np.float32(0.04)))
+    return Mass(distance, (flat, up, front), across, rough)
+
+
+def _dome(head: Head, traits: Traits) -> tuple[Field, Field, Field]:
+    """Gives -1..1 across and up the hair, and how steeply their squares grow."""
+    volume = traits.hair_volume * (1.0 if traits.hat == "none" else 0.35)  # a hat presses
+    sides = max(volume, 0.08) if traits.hair_style in LONG_STYLES else volume
+    wide = traits.width + sides * (1.0 if traits.hair_style != "crop" else 0.45)
+    high = 1.0 + CROWN + volume * 1.15
     x = head.x + 0.12 * math.sin(traits.yaw)
     up = np.minimum(head.y - CROWN, np.float32(0)) * (1 / high)
     down = np.maximum(head.y - CROWN, np.float32(0))
     if traits.hair_style in LONG_STYLES:
+        x = x + 0.035 * traits.hair_curl * wave(head.y * 1.6 + 0.2 * traits.part)
         swell = 1 + 0.2 * smooth(down * 0.8) * (0.6 + traits.hair_curl)
-        lock = 0.035 * traits.hair_curl * wave(head.y * 1.6 + 0.2 * traits.part)
-        flat = (x + lock) / (wide * swell)
     elif traits.hair_style == "afro":
-        flat = x / (wide * (1 - 0.25 * smooth(down * 1.5)))
+        swell = 1 - 0.25 * smooth(down * 1.5)
     else:
-        flat = x / (wide * (1 - 0.1 * smooth(down * 2)))
-    level = flat * flat + up * up * (0.8 + 0.2 * up * up)
+        swell = 1 - 0.1 * smooth(down * 2)
+    flat = x / (wide * swell)
     steep = np.sqrt(flat * flat * (4 / wide**2) + up * up * (4 / high**2) + np.float32(0.1))
-    distance = (level - 1) / steep * traits.unit
-    ragged = 0.05 * strands(_across(head, traits), head.y * 0.1)
-    tip = (head.y - ends + 0.12 * flat * flat + ragged) * traits.unit
-    distance = np.maximum(distance, tip)
-    front = np.sqrt(np.maximum(1 - level, np.float32(0.04)))
-    return distance, (flat, up, front)
+    return flat, up, steep
 
 
-def _opening(head: Head, traits: Traits) -> Field:
-    """Gives about the half head heights to the hairline, positive on the hair's side.
-
-    Negative values are the open face.
-    """
+def _hairline(head: Head, traits: Traits) -> Field:
+    """Gives about the half head heights to the hairline: positive in hair, negative in face."""
     u, v = head.u, head.v
-    line = traits.hairline + 0.12 * traits.receding
-    if traits.bangs:
-        line = 0.3
-    wide = 0.66 if traits.hair_style in LONG_STYLES else 0.675
-    center = traits.part * (0.9 if traits.hair_style in ("swept", *LONG_STYLES) else 0.0)
-    off = np.abs(u - (0.5 * center) * smooth(-1.8 * v)) * (1 / wide)
+    long = traits.hair_style in LONG_STYLES
+    high = (0.3 if traits.bangs else traits.hairline + 0.12 * traits.receding) + 0.02
     slant = 0.35 * traits.part * u if traits.hair_style == "swept" else 0.0
-    up = np.minimum(v - 0.02 - slant, np.float32(0)) * (1 / (line + 0.02))
-    below = np.maximum(v - 0.3, np.float32(0))
-    off = off / (1 + 0.12 * below)
-    if not _falls_in_front(traits):
+    up = np.minimum(v - 0.02 - slant, np.float32(0)) * (1 / high)
+    peak = 0.45 * traits.part if long or traits.hair_style == "swept" else 0.0
+    off = np.abs(u - peak * smooth(-1.8 * v)) * (1 / 0.67)
+    off = off / (1 + 0.12 * np.maximum(v - 0.3, np.float32(0)))
+    if not _falls_in_front(traits):  # narrows to nothing in front of the ear
         off = off / (1 + (0.3 if traits.tucked else 0.17) * smooth((v + 0.45) * 2))
     square = off * off
     if traits.bangs:
         level = square * square * square + up * up
-    elif traits.hair_style in LONG_STYLES:
+    elif long:
         level = 0.45 * off + 0.55 * square + up * up * (0.6 + 0.4 * np.abs(up))
     else:
-        temple = bump(np.abs(u), v, 0.42, 0.05 - line, 0.12, 0.12)
+        temple = bump(np.abs(u), v, 0.42, 0.07 - high, 0.12, 0.12)
         level = square * square + up * up
         level -= (0.55 * traits.receding + 0.15 * traits.male) * temple
     return (level - 1) * 0.3
 
 
-def _roughness(head: Head, traits: Traits) -> Field:
-    """Gives the raggedness of the hair's edge in pixels."""
+def _roughness(head: Head, traits: Traits, across: Field) -> Field:
+    """Gives the raggedness of the hair's edges in pixels."""
     if traits.hair_curl > 0.75:
         return 1.6 * window_of(curl_tile(), traits.texture, head.x)
     if traits.hair_style == "buzz":
         return 0.5 * window_of(grain_tile(), traits.texture, head.x)
-    fine = strands(_across(head, traits), head.y * 0.4)
-    return (1.0 + 2.0 * traits.hair_curl) * fine
+    return (1.0 + 2.0 * traits.hair_curl) * strands(across * 0.6, head.y * 0.4)
 
 
 def _across(head: Head, traits: Traits) -> Field:
@@ -151,37 +163,35 @@ def _across(head: Head, traits: Traits) -> Field:
     return (x + wavy) / (np.maximum(y, np.float32(0.2)) + np.abs(x) * 0.6) * 0.42
 
 
-def _shaded(
-    head: Head,
-    traits: Traits,
-    light: Light,
-    normal: tuple[Field, Field, Field],
-    distance: Field,
-) -> np.ndarray:
+def _shaded(head: Head, traits: Traits, light: Light, mass: Mass) -> np.ndarray:
     """Gives the hair's color in the light, (3, rows, columns)."""
-    if traits.hair_curl > 0.75 or traits.hair_style == "afro":
-        texture = window_of(curl_tile(), traits.texture, head.x) * (
-            0.42 - 0.3 * traits.hair_color[1]
-        )
-    elif traits.hair_style == "buzz":
-        texture = window_of(grain_tile(), traits.texture, head.x) * 0.35
-    else:
-        across = _across(head, traits)
-        texture = strands(across, head.y * 0.35 + across) * 0.26
-        texture += 0.2 * strands(across * 0.37 + 0.3, head.y * 0.2)
-    texture += 0.15 * window_of(cloud_tile(), traits.texture // 23, head.x)
-    color = light.shade(normal, (0.2, 0.2, 0.2))
+    texture = _texture(head, traits, mass.across)
+    color = light.shade(mass.normal, (0.2, 0.2, 0.2))
     tone = np.maximum(0.9 + texture, np.float32(0.3))
     for channel, value in zip(color, linear(traits.hair_color), strict=True):
         channel *= tone * value
-    band = light.gloss((normal[0] * 0.45, normal[1], np.maximum(normal[2], 0.3)), 3)
+    right, down, front = mass.normal
+    band = light.gloss((right * 0.45, down, np.maximum(front, np.float32(0.3))), 3)
     sheen = band * clamp(0.5 + texture) * (0.16 * (1 - 0.75 * traits.hair_curl))
     paint(color, (0.9, 0.85, 0.8), sheen)
     if traits.rim:
         away = -1 if traits.light_side > 0 else 1
-        edge = clamp(1 + distance * (1 / 2.5)) * clamp(normal[0] * away - 0.2) * clamp(0.6 + texture)
-        paint(color, (1.0, 0.95, 0.88), edge * (0.2 * traits.rim))
+        edge = clamp(1 + mass.distance * (1 / 2.5)) * clamp(right * away - 0.2)
+        paint(color, (1.0, 0.95, 0.88), edge * clamp(0.6 + texture) * (0.2 * traits.rim))
     return color
+
+
+def _texture(head: Head, traits: Traits, across: Field) -> Field:
+    """Gives the light and dark of curls, stubble or strands, about -0.6..0.6."""
+    if traits.hair_curl > 0.75 or traits.hair_style == "afro":
+        strength = 0.42 - 0.3 * traits.hair_color[1]  # light hair hides its shadows
+        texture = window_of(curl_tile(), traits.texture, head.x) * strength
+    elif traits.hair_style == "buzz":
+        texture = window_of(grain_tile(), traits.texture, head.x) * 0.35
+    else:
+        texture = strands(across, head.y * 0.35 + across) * 0.26
+        texture += 0.2 * strands(across * 0.37 + 0.3, head.y * 0.2)
+    return texture + 0.15 * window_of(cloud_tile(), traits.texture // 23, head.x)
 
 
 def _bun(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
@@ -189,6 +199,8 @@ def _bun(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
     y = (head.y + 1.12) * (1 / 0.22)
     level = x * x + y * y
     normal = (x, y, np.sqrt(np.maximum(1 - level, np.float32(0.04))))
-    edge = (level - 1) * (0.12 * traits.unit) + _roughness(head, traits) * 0.6
-    paint(canvas, _shaded(head, traits, light, normal, edge), cover(edge, 1.5))
+    across = _across(head, traits)
+    rough = _roughness(head, traits, across) * 0.6
+    mass = Mass((level - 1) * (0.12 * traits.unit) + rough, normal, across, rough)
+    paint(canvas, _shaded(head, traits, light, mass), cover(mass.distance, 1.5))
     darken(canvas, 0.4 * bump(x, y, 0, 0.9, 0.6, 0.2) * ridge(head.y + 1, 0.1))

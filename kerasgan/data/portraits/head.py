@@ -72,13 +72,14 @@ def _turn(right: Field, down: Field, traits: Traits) -> tuple[Field, Field]:
 
 
 def _skull(x: Field, y: Field, traits: Traits) -> tuple[Field, Field]:
-    """Gives the height towards the viewer and the pixels to the outline of a bare head."""
+    """Gives the height towards the viewer and the pixels to the outline, beard included."""
+    chin = traits.chin + traits.beard_length
     below = np.maximum(y, np.float32(0))
-    reach = below * (1 / traits.chin) + np.minimum(y, np.float32(0))
+    reach = below * (1 / chin) + np.minimum(y, np.float32(0))
     square = reach * reach
     roundness = np.where(y > 0, np.float32(0.3 + 0.7 * traits.jaw), np.float32(0.75))
     cheeks = 0.06 * traits.fat
-    share = below * below * (1 / traits.chin**2)
+    share = below * below * (1 / chin**2)
     width = traits.width * (1 - traits.taper * share + cheeks * share * (1 - share) * 4)
     flat = x / width
     across = flat * flat

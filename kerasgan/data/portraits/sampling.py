@@ -7,7 +7,7 @@ import numpy as np
 from kerasgan.data.portraits.traits import LONG_STYLES, Color, Traits
 
 
-def hue(hue: float, saturation: float, value: float) -> Color:
+def hsv(hue: float, saturation: float, value: float) -> Color:
     """Converts hue in turns, saturation and value in 0..1 to sRGB in 0..1."""
     channels = []
     for offset in (5.0, 3.0, 1.0):
@@ -76,7 +76,7 @@ def sample_traits(index: int, seed: int = 0) -> Traits:
         **_makeup(dice, male, age),
         **_hair(dice, male, age, melanin),
         **_worn(dice, male, age),
-        **_light(dice),
+        **_light(dice, melanin),
         **_room(dice),
     )
 
@@ -293,7 +293,7 @@ def _beard(dice: Dice, male: bool, age: float) -> dict[str, Any]:
     whiskers = kind == "mustache" or kind == "full" or kind == "goatee" and dice.chance(0.75)
     return {
         "beard": density if kind == "full" else 0.0,
-        "beard_length": max(0.0, dice.normal(0.06, 0.07)) if kind == "full" else 0.0,
+        "beard_length": max(0.0, dice.normal(0.05, 0.06)) if kind == "full" else 0.0,
         "goatee": density if kind == "goatee" else 0.0,
         "mustache": density if whiskers else 0.0,
         "stubble": dice.uniform(0.35, 0.6) if kind == "stubble" else 0.0,
@@ -307,37 +307,39 @@ def _worn(dice: Dice, male: bool, age: float) -> dict[str, Any]:
     hats = {"beanie": 0.4, "cap": 0.35 if male else 0.15, "brim": 0.25}
     suit = dice.chance(0.2) if male else dice.chance(0.05)
     plain = {"crew": 0.45, "vneck": 0.3, "shirt": 0.25}
-    frames = hue(dice.uniform(0, 1), dice.uniform(0.1, 0.7), dice.uniform(0.05, 0.45))
+    frames = hsv(dice.uniform(0, 1), dice.uniform(0.1, 0.7), dice.uniform(0.05, 0.45))
     return {
         "glasses": dice.pick(kinds) if glassy else "none",
         "glasses_color": frames if dice.chance(0.6) else (0.05, 0.05, 0.055),
         "hat": dice.pick(hats) if hatted else "none",
-        "hat_color": hue(dice.uniform(0, 1), dice.uniform(0, 0.7), dice.uniform(0.12, 0.8)),
+        "hat_color": hsv(dice.uniform(0, 1), dice.uniform(0, 0.7), dice.uniform(0.12, 0.8)),
         "necklace": not male and dice.chance(0.25) and not suit,
         "clothes": "suit" if suit else dice.pick(plain),
-        "clothes_color": hue(dice.uniform(0, 1), 0.75 * dice.uniform(0, 1) ** 1.6, dice.uniform(0.08, 0.9)),
+        "clothes_color": hsv(
+            dice.uniform(0, 1), 0.75 * dice.uniform(0, 1) ** 1.6, dice.uniform(0.08, 0.9)
+        ),
         "necktie": male and suit and dice.chance(0.75),
-        "necktie_color": hue(dice.uniform(0, 1), dice.uniform(0.3, 0.9), dice.uniform(0.15, 0.6)),
+        "necktie_color": hsv(dice.uniform(0, 1), dice.uniform(0.3, 0.9), dice.uniform(0.15, 0.6)),
     }
 
 
-def _light(dice: Dice) -> dict[str, Any]:
+def _light(dice: Dice, melanin: float) -> dict[str, Any]:
     side = 1 if dice.chance(0.5) else -1
     return {
-        "light_side": side * dice.uniform(0.15, 1.0),
+        "light_side": side * dice.uniform(0.15, 0.9),
         "light_height": dice.uniform(0.2, 0.75),
         "light_hardness": dice.uniform(0.0, 1.0),
         "light_warmth": dice.normal(0.1, 0.4),
-        "exposure": dice.normal(0.96, 0.07),
+        "exposure": dice.normal(0.87, 0.06) + 0.2 * melanin,
         "rim": dice.uniform(0.3, 1.0) if dice.chance(0.35) else 0.0,
     }
 
 
 def _room(dice: Dice) -> dict[str, Any]:
     shade = dice.uniform(0, 1)
-    first = hue(shade, 0.5 * dice.uniform(0, 1) ** 1.5, dice.uniform(0.12, 0.85))
+    first = hsv(shade, 0.45 * dice.uniform(0, 1) ** 1.5, dice.uniform(0.12, 0.85))
     near = shade + dice.normal(0, 0.12) + 1  # the two colors of a room are often akin
-    second = hue(near, 0.5 * dice.uniform(0, 1) ** 1.5, dice.uniform(0.12, 0.85))
+    second = hsv(near, 0.45 * dice.uniform(0, 1) ** 1.5, dice.uniform(0.12, 0.85))
     rooms = {"studio": 0.38, "bokeh": 0.27, "indoors": 0.22, "sky": 0.13}
     return {
         "backdrop": dice.pick(rooms),

@@ -139,7 +139,7 @@ def _neckline(sx: Field, sy: Field, traits: Traits) -> Field:
 def _body_relief(sx: Field, sy: Field, traits: Traits) -> Field:
     flat = sx * (0.9 / traits.neck)
     neck = np.sqrt(np.maximum(1 - flat * flat, np.float32(0.04))) * 0.45
-    down = smooth((sy - 1.0) * 2.2)
+    down = smooth((sy - 0.95) * 4)
     body = 0.55 - 0.16 * sx * sx
     return neck + (body - neck) * down
 
@@ -170,7 +170,9 @@ def _collar(fabric: np.ndarray, sx: Field, sy: Field, traits: Traits) -> None:
     side = np.abs(sx)
     fold = (sy - 1.62 + 0.45 * side) * traits.unit
     within = cover((side - 0.5) * traits.unit)
-    paint(fabric, mix(linear(traits.clothes_color), (1.0, 1.0, 1.0), 0.2), 0.3 * cover(fold) * within)
+    paint(
+        fabric, mix(linear(traits.clothes_color), (1.0, 1.0, 1.0), 0.2), 0.3 * cover(fold) * within
+    )
     darken(fabric, 0.4 * ridge(fold, 0.7) * within)
 
 

@@ -189,7 +189,7 @@ def name_attributes(traits: Traits) -> dict[str, bool]:
         "Eyeglasses": traits.glasses != "none",
         "Goatee": traits.goatee > 0,
         "Gray_Hair": shows and traits.hair_color_name == "gray",
-        "Heavy_Makeup": traits.makeup > 0.4,
+        "Heavy_Makeup": traits.makeup > 0.4 and traits.glasses != "dark",
         "Male": traits.male,
         "Mouth_Slightly_Open": traits.mouth_open > 0,
         "Mustache": traits.mustache > 0,

@@ -32,7 +32,7 @@ def draw_glasses(canvas: np.ndarray, head: Head, traits: Traits) -> None:
     lens = _lens(side - middle, head.v - 0.035, traits) * unit
     inside = cover(lens, 1.2)
     if traits.glasses == "dark":
-        tint = 0.8 + 0.15 * clamp(-head.v * 4)
+        tint = 0.88 + 0.1 * clamp(-head.v * 4)
         paint(canvas, (0.02, 0.018, 0.02), inside * tint)
     else:
         paint(canvas, (0.8, 0.85, 0.9), inside * 0.03)
@@ -70,71 +70,86 @@ def draw_hat(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> No
     """Paints a hat over hair and forehead."""
     if traits.hat == "none":
         return
-    x = head.x + 0.12 * math.sin(traits.yaw)
-    edge_row = -0.4 - 0.05 * head.u * head.u
-    wide = traits.width + 0.05 + 0.2 * min(traits.hair_volume, 0.15)
-    high = {"beanie": 0.98, "cap": 0.86, "brim": 0.88}[traits.hat]
+    rows = slice(0, int(traits.center[1] + 0.3 * traits.unit))
+    canvas, head = canvas[:, rows], head.crop(rows)
+    under = smooth(1 - (head.v + 0.4) * 5) * (head.v > -0.4) * cover(head.outline)
+    darken(canvas, 0.5 * under, (0.9, 1, 1))
+    _dome(canvas, head, traits, light)
+    HATS[traits.hat](canvas, head, traits, light)
+
+
+def _dome(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
+    """The part of a hat that holds the skull."""
+    high = {"beanie": 0.98, "cap": 0.9, "brim": 0.88}[traits.hat]
+    flat = _across(head, traits, 0.0 if traits.hat == "cap" else 0.03)
     up = np.minimum(head.y + 0.25, np.float32(0)) * (1 / high)
-    flat = x * (1 / wide)
     if traits.hat == "brim":
         up = up * (0.6 + 0.4 * up * up)
     level = flat * flat + up * up
-    distance = np.maximum((level - 1) * (0.45 * traits.unit), (head.y - edge_row) * traits.unit)
-    under = smooth(1 - (head.v - edge_row) * 5) * (head.v > edge_row) * cover(head.outline)
-    darken(canvas, 0.5 * under, (0.9, 1, 1))
+    edge = head.y + 0.4 + 0.05 * head.u * head.u
+    distance = np.maximum((level - 1) * (0.45 * traits.unit), edge * traits.unit)
     normal = (flat, up, np.sqrt(np.maximum(1 - level, np.float32(0.05))))
-    color = light.shade(normal, (0.15, 0.15, 0.15))
-    cloth = 1 + 0.12 * window_of(cloud_tile(), traits.texture // 29, x)
+    cloth = 1 + 0.12 * window_of(cloud_tile(), traits.texture // 29, flat)
     if traits.hat == "beanie":
-        cloth = cloth + 0.14 * wave(x / (1.3 + up) * 9) * clamp(1.1 + up)
+        cloth = cloth + 0.14 * wave(flat / (1.3 + up) * 7) * clamp(1.1 + up)
+    elif traits.hat == "cap":
+        seams = ridge(flat / (1.15 + up), 0.02) + ridge(np.abs(flat) / (1.15 + up) - 0.6, 0.025)
+        cloth = cloth - 0.25 * seams
+    paint(canvas, _cloth(light, normal, cloth, traits), cover(distance, 1.3))
+
+
+def _across(head: Head, traits: Traits, room: float) -> Field:
+    """Gives -1..1 from side to side of a hat that leaves some room beside the skull."""
+    wide = traits.width + room + 0.15 * min(traits.hair_volume, 0.15)
+    return (head.x + 0.12 * math.sin(traits.yaw)) * (1 / wide)
+
+
+def _cloth(
+    light: Light, normal: tuple[Field, Field, Field], tone: Field | float, traits: Traits
+) -> np.ndarray:
+    color = light.shade(normal, (0.15, 0.15, 0.15))
     for channel, value in zip(color, linear(traits.hat_color), strict=True):
-        channel *= cloth * value
-    paint(canvas, color, cover(distance, 1.3))
-    HATS[traits.hat](canvas, head, traits, light)
+        channel *= tone * value
+    return color
 
 
 def _cuff(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
     """A beanie's turned-up rim."""
     row = head.y + 0.5 + 0.05 * head.u * head.u
-    wide = traits.width + 0.08 + 0.2 * min(traits.hair_volume, 0.15)
-    flat = head.x * (1 / wide)
-    band = np.maximum(np.abs(row) - 0.11, (np.abs(flat) - 1) * 0.8)
-    normal = (flat, row * 5, np.sqrt(np.maximum(1 - flat * flat, np.float32(0.05))))
-    color = light.shade(normal, (0.15, 0.15, 0.15))
-    ribs = 1 + 0.2 * wave(head.x * 11)
-    for channel, value in zip(color, linear(traits.hat_color), strict=True):
-        channel *= ribs * value * 0.9
-    paint(canvas, color, cover(band * traits.unit, 1.4))
+    flat = _across(head, traits, 0.055)
+    bend = flat * flat
+    band = np.maximum(np.abs(row) - 0.115 + 0.03 * bend * bend, (np.abs(flat) - 1) * 0.8)
+    normal = (flat, row * 4, np.sqrt(np.maximum(1 - bend, np.float32(0.05))))
+    ribs = 0.9 + 0.16 * wave(head.x * 11)
+    paint(canvas, _cloth(light, normal, ribs, traits), cover(band * traits.unit, 1.5))
 
 
 def _visor(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
-    """A cap's visor, seen from the front."""
-    u = head.u - 0.3 * math.tan(traits.yaw)
-    arch = 0.32 * u * u
-    top = -0.5 + arch
-    bottom = -0.34 + 0.5 * arch
-    shape = np.maximum(np.maximum(top - head.v, head.v - bottom), np.abs(u) - 0.62)
-    color = mix(linear(traits.hat_color), (0.0, 0.0, 0.0), 0.35)
-    paint(canvas, color, cover(shape * traits.unit, 1.5))
-    paint(
-        canvas, (0.9, 0.9, 0.9), 0.12 * ridge((head.v - top) * traits.unit, 1.2) * (np.abs(u) < 0.6)
-    )
+    """A cap's visor, seen from the front: a crescent over the brows."""
+    u = head.u - 0.35 * math.tan(traits.yaw)
+    bend = u * u
+    top = -0.52 + 0.12 * bend
+    bottom = -0.27 - 0.42 * bend
+    shape = np.maximum(top - head.v, head.v - bottom)
+    depth = (head.v - top) * (1 / 0.24)
+    normal = (0.4 * u, depth - 0.85, np.float32(0.75) + 0 * u)
+    darken(canvas, 0.4 * ridge(shape - 0.05, 0.03) * (head.v > bottom) * cover(head.outline))
+    paint(canvas, _cloth(light, normal, 0.8, traits), cover(shape * traits.unit, 1.5))
 
 
 def _brim(canvas: np.ndarray, head: Head, traits: Traits, light: Light) -> None:
     """A wide brim all round, with a ribbon over it."""
-    x = head.x * (1 / 1.22)
-    y = head.y + 0.42 + 0.1 * x * x
-    level = x * x + y * y * (1 / 0.014)
-    shade = 0.75 + 0.5 * clamp(-y * 6)
-    key = sum(light.key) / 3
-    color = linear(traits.hat_color)
-    tones = [np.float32(value * key) * shade for value in color]
-    ribbon = cover((np.abs(head.y + 0.6 + 0.05 * x * x) - 0.07) * traits.unit) * (
-        np.abs(head.x) < traits.width + 0.06
-    )
-    paint(canvas, mix(color, (0.01, 0.01, 0.01), 0.8), ribbon * 0.9)
-    paint(canvas, np.stack(tones), cover((np.sqrt(level) - 1) * (0.11 * traits.unit), 1.3))
+    x = head.x * (1 / 1.2)
+    y = (head.y + 0.42 + 0.1 * x * x) * (1 / 0.12)
+    ribbon = cover((np.abs(head.y + 0.6 + 0.05 * x * x) - 0.07) * traits.unit)
+    ribbon *= cover((np.abs(_across(head, traits, 0.03)) - 0.985) * (0.75 * traits.unit))
+    dark = mix(linear(traits.hat_color), (0.01, 0.01, 0.01), 0.8)
+    paint(canvas, dark, ribbon * 0.9)
+    level = x * x + y * y
+    steep = np.sqrt(x * x * (4 / 1.2**2) + y * y * (4 / 0.12**2) + np.float32(0.5))
+    normal = (0.5 * x, -0.75 + 0.35 * y, np.float32(0.6) + 0 * x)
+    edge = cover((level - 1) / steep * traits.unit, 1.3)
+    paint(canvas, _cloth(light, normal, 0.95, traits), edge)
 
 
 HATS = {"beanie": _cuff, "cap": _visor, "brim": _brim}

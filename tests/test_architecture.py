@@ -1,0 +1,89 @@
+"""Imports go down only, and nothing heavy is imported before work starts."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerasgan
+
+PACKAGE = Path(kerasgan.__file__).parent
+FLOORS = {
+    "kerasgan": 0,
+    **dict.fromkeys(["cli", "files"], 0),
+    **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
+    **dict.fromkeys(["backend", "data"], 2),
+    **dict.fromkeys(["losses", "models", "runs"], 3),
+    **dict.fromkeys(["gan"], 4),
+    **dict.fromkeys(["loop"], 5),
+    **dict.fromkeys(["dry_run"], 6),
+    **dict.fromkeys(["train", "gif", "sample", "data.__main__"], 7),
+}
+COMMANDS = ["train", "data", "gif", "sample"]
+
+
+def part_of(module: str) -> str:
+    """The part of the house a dotted module belongs to."""
+    inner = module.removeprefix("kerasgan").lstrip(".")
+    return inner if inner in FLOORS else inner.split(".")[0] or "kerasgan"
+
+
+def imported_parts(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {part_of(name) for name in names if name.split(".")[0] == "kerasgan"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_imports_go_down_only(path):
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    part = part_of(module.removesuffix(".__init__"))
+    assert part in FLOORS, f"{module} stands on no floor"
+    for other in imported_parts(path) - {part, "kerasgan", "__version__"}:
+        assert FLOORS[other] < FLOORS[part], f"{module} imports {other}"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import kerasgan",
+        *(f"from kerasgan.{name} import main" for name in ("train", "gif", "sample")),
+    ],
+)
+def test_no_tensorflow_before_work_starts(statement):
+    check = "import sys; heavy = {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    script = f"{statement}; {check}; assert not heavy, heavy"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_no_tensorflow(command):
+    script = f"""
+import runpy, sys
+sys.argv = ["{command}", "--help"]
+try:
+    runpy.run_module("kerasgan.{command}", run_name="__main__", alter_sys=True)
+except SystemExit as stop:
+    assert not stop.code
+heavy = {{"tensorflow", "keras", "matplotlib"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: python -m kerasgan.")
+
+
+@pytest.mark.slow
+def test_tensorflows_chatter_does_not_reach_the_user():
+    script = "from kerasgan.backend import tf; tf.constant(1.0) + 1"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == done.stderr == ""
