@@ -1,64 +1,13 @@
 """The game: our iteration against the tutorial's loop, written out with Keras' own calls."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 import pytest
+from tutorial import Draws, TutorialLoop
 
-from kerasgan import models
-from kerasgan.backend import keras, tf
+from kerasgan.backend import tf
 from kerasgan.gan import GAN
-
-
-class TutorialLoop:
-    """The tutorial's script: compile D, compile the adversarial model, toggle `trainable`.
-
-    Its D says 1 for fakes, so it starts from our D with the last layer negated. It takes the
-    draws (latents, label noise, dropout) that our GAN is about to make.
-    """
-
-    def __init__(self, gan: GAN) -> None:
-        recipe = gan.recipe
-        self.generator = models.build_generator(recipe)
-        self.discriminator = models.build_discriminator(recipe)
-        self.generator.set_weights(gan.generator.get_weights())
-        *features, kernel, bias = gan.discriminator.get_weights()
-        self.discriminator.set_weights([*features, -kernel, -bias])
-        self.adversarial = models.build_adversarial(self.generator, self.discriminator)
-        self._compile(self.discriminator, recipe)
-        self.discriminator.trainable = False
-        self._compile(self.adversarial, recipe)
-
-    @staticmethod
-    def _compile(model, recipe):
-        schedule = keras.optimizers.schedules.InverseTimeDecay(
-            recipe.learning_rate, 1, recipe.decay
-        )
-        optimizer = keras.optimizers.RMSprop(schedule, clipvalue=recipe.clipvalue)
-        model.compile(optimizer=optimizer, loss="binary_crossentropy")
-
-    def iteration(self, gan: GAN, real: np.ndarray) -> tuple[float, float]:
-        batch = len(real)
-        noise = 0.05 * np.concatenate(
-            [uniform(gan, s, batch) for s in ("fake_labels", "real_labels")]
-        )
-        fake = self.generator.predict(latents(gan, "d_latents", batch), verbose=0)
-        labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))]) + noise
-        self.discriminator.trainable = True
-        self._seed_dropout(gan, "d_dropout")
-        d_loss = self.discriminator.train_on_batch(np.concatenate([fake, real]), labels)
-        self.discriminator.trainable = False
-        self._seed_dropout(gan, "g_dropout")
-        a_loss = self.adversarial.train_on_batch(
-            latents(gan, "g_latents", batch), np.zeros((batch, 1))
-        )
-        return float(d_loss), float(a_loss)
-
-    def _seed_dropout(self, gan, stream):
-        for layer in self.discriminator.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer.seed_generator.state.assign(gan._dropout_state(stream))
 
 
 def latents(gan, stream, batch):
@@ -69,16 +18,28 @@ def uniform(gan, stream, batch):
     return tf.random.stateless_uniform((batch, 1), gan._seed(stream)).numpy()
 
 
+def draws_of_next_iteration(gan, batch):
+    noise = [uniform(gan, stream, batch) for stream in ("fake_labels", "real_labels")]
+    return Draws(
+        latents(gan, "d_latents", batch),
+        latents(gan, "g_latents", batch),
+        np.concatenate(noise),
+        (gan._dropout_state("d_dropout").numpy(), gan._dropout_state("g_dropout").numpy()),
+    )
+
+
 def test_equals_the_tutorials_loop(tiny, reals):
     gan = GAN(tiny)
     before = gan.generator.get_weights()
-    tutorial = TutorialLoop(gan)
+    tutorial = TutorialLoop(tiny)
+    tutorial.generator.set_weights(before)
+    # The tutorial's D says 1 for fakes: ours with the last layer negated.
+    *features, kernel, bias = gan.discriminator.get_weights()
+    tutorial.discriminator.set_weights([*features, -kernel, -bias])
+
     for start in (0, 4, 8, 0, 4, 8):
         real = reals[start : start + 4]
-        with warnings.catch_warnings():
-            # Keras warns of every toggled `trainable`; toggling is what the script needs.
-            warnings.filterwarnings("ignore", message=".*trainable.*")
-            d_loss, a_loss = tutorial.iteration(gan, real)
+        d_loss, a_loss = tutorial.iteration(real, draws_of_next_iteration(gan, 4))
         ours = gan.train_on_batch(real)
         assert ours["d_loss"] == pytest.approx(d_loss, rel=2e-4)
         assert ours["a_loss"] == pytest.approx(a_loss, rel=2e-4)

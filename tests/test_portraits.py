@@ -2,6 +2,9 @@
 
 import dataclasses
 import functools
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -90,6 +93,21 @@ def test_a_portrait_depends_on_seed_and_index_alone():
     backward = [draw_portrait(index, seed=5)[0] for index in reversed(range(4))][::-1]
     np.testing.assert_array_equal(forward, backward)
     assert (draw_portrait(1, seed=6)[0] != forward[1]).any()
+
+
+def test_another_process_draws_the_same():
+    script = (
+        "import sys; from kerasgan.data.portraits import draw_portrait;"
+        "sys.stdout.buffer.write(draw_portrait(7, 3)[0].tobytes())"
+    )
+    drawn = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout
+    assert drawn == draw_portrait(7, 3)[0].tobytes()
+
+
+def test_threads_draw_the_same():
+    with ThreadPoolExecutor(4) as pool:
+        together = [picture for picture, _ in pool.map(draw_portrait, range(8))]
+    np.testing.assert_array_equal(together, [draw_portrait(index)[0] for index in range(8)])
 
 
 def test_no_two_portraits_are_equal():
@@ -222,6 +240,36 @@ def test_bangs_cover_the_forehead():
 def test_what_is_around_the_mouth_is_visible(changes, row):
     plain = plain_traits(hair_color=(0.085, 0.07, 0.065), male=True)
     assert difference(plain, dataclasses.replace(plain, **changes), 63, row, 9, 4) > 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"blush": 0.2, "melanin": 0.1}, {"blush": 0.8, "melanin": 0.1}),
+        ({"bags": 0.1}, {"bags": 0.8}),
+        ({"lines": 0.0}, {"lines": 0.7}),
+        ({"makeup": 0.0}, {"makeup": 0.7}),
+        ({"earrings": False}, {"earrings": True}),
+        ({"necklace": False}, {"necklace": True}),
+        ({"necktie": False, "clothes": "suit"}, {"necktie": True, "clothes": "suit"}),
+        ({"brow_thickness": 0.025}, {"brow_thickness": 0.045}),
+        ({"brow_arch": 0.02}, {"brow_arch": 0.07}),
+        ({"eye_open": 0.45}, {"eye_open": 0.3}),
+        ({"nose_width": 0.15}, {"nose_width": 0.21}),
+        ({"lip_upper": 0.07, "lip_lower": 0.09}, {"lip_upper": 0.11, "lip_lower": 0.14}),
+        ({"fat": 0.2}, {"fat": 0.8}),
+        ({"receding": 0.0}, {"receding": 0.8}),
+        ({"beard": 0.0}, {"beard": 0.85}),
+        ({"hair_curl": 0.0, "hair_style": "long"}, {"hair_curl": 0.5, "hair_style": "long"}),
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_small_things_are_visible(before, after):
+    changed = np.abs(
+        draw_traits(plain_traits(**before)).astype(int)
+        - draw_traits(plain_traits(**after)).astype(int)
+    ).max(axis=-1)
+    assert (changed > 20).sum() > 12
 
 
 @pytest.mark.parametrize(
