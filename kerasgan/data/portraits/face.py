@@ -115,7 +115,7 @@ def _cheeks(surface: Surface, head: Head, traits: Traits) -> None:
     surface.relief += (0.03 + 0.045 * lift) * bump(side, v, 0.4, 0.27 - 0.04 * lift, 0.15, 0.1)
     flush = bump(side, v, 0.43, 0.3, 0.15, 0.13)
     nose = bump(u, v, 0, traits.nose_length - 0.06, 0.1, 0.08)
-    amount = 0.42 * traits.blush * flush + 0.14 * nose
+    amount = 0.55 * traits.blush * flush + 0.14 * nose
     darken(surface.albedo, amount * (1 - 0.5 * traits.melanin), (0.1, 0.8, 0.65))
 
 
@@ -162,7 +162,7 @@ def _mouth(surface: Surface, head: Head, traits: Traits) -> None:
     u = head.u - 0.05 * math.tan(traits.yaw)
     m = u * (1 / wide)
     arch = clamp(1 - m * m)
-    line = middle - (0.012 + 0.085 * smile) * m * m
+    line = middle - (0.012 + 0.1 * smile) * m * m
     gap = opened * (0.075 + 0.05 * max(smile, 0)) * arch
     upper = line - gap * 0.3
     lower = line + gap * 0.7
@@ -173,7 +173,7 @@ def _mouth(surface: Surface, head: Head, traits: Traits) -> None:
     _lips(surface, head, traits, (top, upper, lower, bottom), m)
     if opened:
         _open_mouth(surface, head, traits, upper, lower, m)
-    corner = bump(np.abs(m), head.v, 1.02, middle - 0.07 * smile, 0.06, 0.022)
+    corner = bump(np.abs(m), head.v, 1.02, middle - 0.085 * smile, 0.06, 0.022)
     darken(surface.albedo, 0.5 * corner, (0.85, 1, 1))
     shadow = bump(u, head.v, 0, middle + traits.lip_lower + 0.055, wide * 0.45, 0.025)
     darken(surface.albedo, 0.24 * shadow)

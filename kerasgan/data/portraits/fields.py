@@ -101,7 +101,7 @@ def darken(layer: np.ndarray, alpha: Field, tint: Color = (1.0, 1.0, 1.0)) -> No
 def pixel_grid() -> tuple[Field, Field]:
     """Gives the column and row numbers of all pixels, each (SIZE, SIZE)."""
     rows, columns = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    return columns, rows
+    return _shared(columns), _shared(rows)
 
 
 @functools.cache
@@ -137,7 +137,7 @@ def strand_tile() -> Field:
 @functools.cache
 def wave_table() -> Field:
     """Gives one turn of the sine in 256 steps; (256,)."""
-    return np.sin(np.arange(256) * (2 * np.pi / 256)).astype(np.float32)
+    return _shared(np.sin(np.arange(256) * (2 * np.pi / 256)).astype(np.float32))
 
 
 def wave(turns: Field) -> Field:
@@ -167,7 +167,13 @@ def window_of(tile: Field, texture: int, like: Field) -> Field:
 
 def _normalized(noise: np.ndarray) -> Field:
     noise = noise - noise.mean()
-    return np.clip(noise / (2 * noise.std()), -1.5, 1.5).astype(np.float32)
+    return _shared(np.clip(noise / (2 * noise.std()), -1.5, 1.5).astype(np.float32))
+
+
+def _shared(field: Field) -> Field:
+    """Forbids writing, since all portraits read the same tables."""
+    field.setflags(write=False)
+    return field
 
 
 def _value_noise(size: int, cells: int, seed: int) -> np.ndarray:

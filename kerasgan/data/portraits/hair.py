@@ -112,8 +112,9 @@ def _dome(head: Head, traits: Traits) -> tuple[Field, Field, Field]:
         swell = 1 + 0.2 * smooth(down * 0.8) * (0.6 + traits.hair_curl)
     elif traits.hair_style == "afro":
         swell = 1 - 0.25 * smooth(down * 1.5)
-    else:
-        swell = 1 - 0.1 * smooth(down * 2)
+    else:  # clings to the skull above the ears
+        cling = (wide - 0.99 * traits.width) / wide
+        swell = 1 - cling * smooth((head.y + 0.55) * 2) - 0.06 * smooth(down * 2)
     flat = x / (wide * swell)
     steep = np.sqrt(flat * flat * (4 / wide**2) + up * up * (4 / high**2) + np.float32(0.1))
     return flat, up, steep
@@ -137,9 +138,9 @@ def _hairline(head: Head, traits: Traits) -> Field:
     elif long:
         level = 0.45 * off + 0.55 * square + up * up * (0.6 + 0.4 * np.abs(up))
     else:
-        temple = bump(np.abs(u), v, 0.42, 0.07 - high, 0.12, 0.12)
+        temple = bump(np.abs(u), v, 0.42, 0.07 - high, 0.12, 0.12) * cover(head.outline)
         level = square * square + up * up
-        level -= (0.55 * traits.receding + 0.15 * traits.male) * temple
+        level -= (0.55 * traits.receding + 0.1 * traits.male) * temple
     return (level - 1) * 0.3
 
 

@@ -94,7 +94,7 @@ def _skin(dice: Dice, melanin: float) -> dict[str, Any]:
         "undertone": dice.normal(0, 0.45),
         "freckles": dice.uniform(0.3, 0.8) if freckled else 0.0,
         "mottle": dice.uniform(0.3, 1.0),
-        "blush": dice.uniform(0.65, 1.0) if rosy else dice.uniform(0.1, 0.4),
+        "blush": dice.uniform(0.62, 0.92) if rosy else dice.uniform(0.05, 0.3),
     }
 
 
@@ -119,6 +119,7 @@ def _head(dice: Dice, male: bool, age: float) -> dict[str, Any]:
         "taper": min(0.4, max(0.02, dice.normal(0.2 if male else 0.25, 0.05) - 0.13 * fat)),
         "fat": fat,
         "ears": dice.normal(0.215, 0.018) + 0.0006 * (age - 30),
+        "shoulders": dice.uniform(0.0, 0.8) + (0.0 if male else 0.2),
         "neck": dice.normal(0.47 if male else 0.37, 0.03) + 0.07 * fat,
     }
 

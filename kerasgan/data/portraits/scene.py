@@ -118,9 +118,10 @@ def _chest(sx: Field, sy: Field, traits: Traits) -> Field:
     """Gives the coverage of neck and shoulders together."""
     side = np.abs(sx)
     neck = cover((side - traits.neck * (1 + 0.12 * clamp(sy - 0.85))) * traits.unit)
-    slope = 1.06 if traits.male else 1.12
+    start = 1.05 + 0.08 * traits.shoulders
+    drop = 0.34 + 0.2 * traits.shoulders
     out = np.maximum(side - traits.neck + 0.06, 0)
-    shoulder = slope + 0.42 * out * (1 / (0.45 + out)) + 0.1 * out - 0.1 * ridge(out, 0.1)
+    shoulder = start + drop * out * (1 / (0.45 + out)) + 0.1 * out - 0.1 * ridge(out, 0.1)
     return np.maximum(neck, cover((shoulder - sy) * traits.unit, 1.3))
 
 
@@ -224,12 +225,14 @@ def _ear(
     x = x - 0.25 + 0.35 * y  # ears lean outward at the top
     level = x * x * (1 + 0.25 * y) + y * y
     relief = 0.07 * np.sqrt(np.maximum(1 - level, np.float32(0.02)))
-    relief -= 0.05 * bump(x, y, -0.05, -0.1, 0.38, 0.4)
+    relief -= 0.055 * bump(x, y, -0.1, -0.12, 0.36, 0.4)
+    relief += 0.02 * ridge(level - 0.62, 0.16)  # the helix
     skin = light.shade(normals(relief * np.float32(traits.unit)), SKIN_WRAP)
     red = skin_color(traits)
     for channel, value in zip(skin, (red[0], red[1] * 0.88, red[2] * 0.85), strict=True):
         channel *= value
-    darken(skin, 0.5 * bump(x, y, -0.3, -0.05, 0.35, 0.4) + 0.12, (0.85, 1, 1))
+    hollow = bump(x, y, -0.25, -0.05, 0.32, 0.36) + 0.5 * ridge(level - 0.42, 0.1) * (y < 0.3)
+    darken(skin, clamp(0.5 * hollow + 0.12), (0.85, 1, 1))
     paint(part, skin, cover((level - 1) * (0.45 * width * traits.unit), 1.3))
     if traits.earrings:
         ring = bump(x, y, -0.05, 1.12, 0.22, 0.12)

@@ -75,6 +75,7 @@ class Traits:
     fat: float  # 0..1
     ears: float  # half height
     neck: float  # half width
+    shoulders: float  # 0 (level) .. 1 (sloping)
 
     # eyes
     eye_gap: float  # from the middle to an eye

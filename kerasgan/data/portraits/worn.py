@@ -19,7 +19,7 @@ from kerasgan.data.portraits.fields import (
     window_of,
 )
 from kerasgan.data.portraits.head import Head, Light
-from kerasgan.data.portraits.traits import Traits
+from kerasgan.data.portraits.traits import LONG_STYLES, Traits
 
 
 def draw_glasses(canvas: np.ndarray, head: Head, traits: Traits) -> None:
@@ -44,6 +44,8 @@ def draw_glasses(canvas: np.ndarray, head: Head, traits: Traits) -> None:
         rim = rim * smooth((0.06 - head.v) * 12)
     bridge = ridge((head.v + 0.03 + 0.6 * side * side) * unit, 0.8) * (side < middle - 0.15)
     arm = ridge((head.v + 0.05) * unit, 0.8) * (side > middle + 0.17) * cover(head.outline)
+    if traits.hair_style in LONG_STYLES and not traits.tucked:
+        arm *= side < 0.63  # the rest is under hair
     paint(
         canvas, linear(traits.glasses_color), clamp(1.25 * np.maximum(rim, np.maximum(bridge, arm)))
     )
