@@ -10,13 +10,13 @@ import argparse
 import functools
 import math
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import machine
 import numpy as np
 
 from kerasgan import cli
@@ -100,8 +100,7 @@ def report(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.count < 1:
         raise cli.UserError(f"`--count` should be at least 1. Received: {args.count}")
-    print(f"machine: {platform.machine()}, {os.cpu_count()} cores, Python", end=" ")
-    print(f"{platform.python_version()}, NumPy {np.__version__}")
+    print(f"{machine.describe()}, NumPy {np.__version__}")
     clock, core = draw_many(range(args.count), args.seed)
     print(f"one process: {args.count / clock:.0f} portraits a second,", end=" ")
     print(f"{1000 * core / args.count:.1f} ms of one core each")

@@ -25,8 +25,10 @@ def main() -> None:
     recipe = dataclasses.replace(PRESETS[args.preset], precision="float32")
     shape = (recipe.batch_size, recipe.size, recipe.size, 3)
     real = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    tutorial = TutorialLoop(recipe)
+    tutorial.iteration(real)  # compiled before GAN sets TensorFlow's switches for the process
     rivals = {
-        "the tutorial's loop, float32": TutorialLoop(recipe).iteration,
+        "the tutorial's loop, float32": tutorial.iteration,
         "kerasgan, float32": GAN(recipe).train_on_batch,
     }
     if (fast := pick_precision()) != "float32":

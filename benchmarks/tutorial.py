@@ -61,6 +61,8 @@ class TutorialLoop:
         """Trains on one batch of reals, (B, size, size, 3); returns d_loss and a_loss."""
         draws = draws or self.draw()
         batch = len(real)
+        self.discriminator.reset_metrics()  # older Keras 3 would return a mean over all calls
+        self.adversarial.reset_metrics()
         fake = self.generator.predict(draws.d_latents, verbose=0)
         labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))])
         labels += self.recipe.label_noise * draws.label_noise

@@ -5,12 +5,15 @@ Every module that computes imports `tf` and `keras` from here.
 
 import dataclasses
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import kerasgan
 from kerasgan.cli import UserError
 from kerasgan.recipes import Recipe
 
@@ -44,7 +47,16 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()}. Type: export KERAS_BACKEND=tensorflow"
     )
 
-__all__ = ["configure", "describe_device", "gpus", "keras", "pick_precision", "resolved", "tf"]
+__all__ = [
+    "configure",
+    "describe_device",
+    "environment",
+    "gpus",
+    "keras",
+    "pick_precision",
+    "resolved",
+    "tf",
+]
 
 
 def gpus() -> list[str]:
@@ -75,7 +87,8 @@ def pick_precision() -> str:
 
     Returns:
         "bfloat16" on processors with AMX or AVX512_BF16 and on GPUs of compute capability 8.0
-        and up; "float16" on older GPUs with tensor cores (7.0 and up); else "float32".
+        and up; "float16" on older GPUs with tensor cores (7.0 and up); else "float32". A
+        processor's features are known on Linux only.
     """
     if gpus():
         capability = _compute_capability()
@@ -87,7 +100,21 @@ def pick_precision() -> str:
 
 def describe_device() -> str:
     """Returns one phrase for the hardware that a training would run on."""
-    return ", ".join(gpus()) or f"CPU, {os.cpu_count()} cores"
+    first, *others = gpus() or [f"CPU, {os.cpu_count()} cores"]
+    return first + (f" (the first of {1 + len(others)})" if others else "")
+
+
+def environment() -> dict[str, Any]:
+    """Returns the device and the versions that a run is made with."""
+    return {
+        "device": describe_device(),
+        "versions": {
+            "kerasgan": kerasgan.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "python": platform.python_version(),
+        },
+    }
 
 
 def configure(seed: int) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
+BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 
 
 class UserError(Exception):
@@ -19,6 +21,10 @@ class UserError(Exception):
 
 class Parser(argparse.ArgumentParser):
     """Reports a mistake on the command line as every other one, in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        # An abbreviation that works today would break with the next flag.
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}. For all flags type: {self.prog} --help")
@@ -42,8 +48,16 @@ def progress(total: int, description: str, unit: str = "it", **options: Any) -> 
         unit: the name of one unit.
         **options: passed to `tqdm`, `initial=` for example.
     """
-    options.setdefault("disable", None)
+    options.setdefault("disable", None if _has_columns() else True)
     return tqdm(total=total, desc=description, unit=unit, dynamic_ncols=True, **options)
+
+
+def _has_columns() -> bool:
+    """Whether standard error is a terminal that says how wide it is."""
+    try:
+        return os.get_terminal_size(2).columns > 0
+    except OSError:
+        return False
 
 
 def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
@@ -54,11 +68,12 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
         argv: the command line's words, or None for `sys.argv[1:]`.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 130 after Ctrl-C.
+        The exit code: 0, 2 for a user's mistake, 130 after Ctrl-C, 141 for a broken pipe.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may hold anything
+            # File names may hold anything, and a log file should show each line at once.
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         return command(argv) or 0
     except UserError as error:
@@ -69,7 +84,7 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
-        return 0
+        return BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR

@@ -13,6 +13,7 @@ from kerasgan.loop import TIMED, WARM_UP
 from kerasgan.recipes import Recipe
 
 BYTES = 4  # of a float32, in which weights and optimizer states are kept
+LOG_LINE = 150  # bytes of an iteration's line in the log
 PNG_SHARE = 0.75  # of a control grid's raw bytes that its PNG takes, about
 
 
@@ -32,9 +33,13 @@ def report(gan: GAN, pictures: Pictures) -> None:
     seconds = seconds_an_iteration(gan, pictures.pixels)
     print(f"speed: {seconds:.3f} s an iteration, {gan.recipe.batch_size / seconds:.0f} images/s")
     print(f"memory: {peak_memory()}")
-    print(f"disk: about {disk_bytes(gan) / 1e6:,.0f} MB in the run folder")
+    print(
+        f"disk: about {disk_bytes(gan) / 1e6:,.0f} MB in the run folder in the end, "
+        f"{written_bytes(gan) / 1e6:,.0f} MB written on the way; pictures "
+        f"{pictures.pixels.nbytes / 1e6:,.0f} MB in {pictures.folder}"
+    )
     print(f"time: {loop.estimate(seconds, gan.recipe.iters)}")
-    print("Nothing was trained or written. Leave out --dry-run to begin.")
+    print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
 
 def seconds_an_iteration(gan: GAN, pixels: np.ndarray) -> float:
@@ -61,7 +66,10 @@ def peak_memory() -> str:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         parts.append(f"{peak / 1e6:,.0f} MB at most")
     for index, name in enumerate(backend.gpus()):
-        used: dict[str, Any] = tf.config.experimental.get_memory_info(f"GPU:{index}")
+        try:
+            used: dict[str, Any] = tf.config.experimental.get_memory_info(f"GPU:{index}")
+        except (ValueError, NotImplementedError):  # the device keeps no count
+            continue
         parts.append(f"{used['peak'] / 1e6:,.0f} MB on {name}")
     return ", ".join(parts)
 
@@ -69,18 +77,31 @@ def peak_memory() -> str:
 def disk_bytes(gan: GAN) -> float:
     """Estimates the size of the finished run folder."""
     recipe = gan.recipe
-    networks = gan.generator.count_params() + gan.discriminator.count_params()
-    # Checkpoints hold each weight and RMSprop's mean square of its gradient.
-    checkpoints = 2 * BYTES * networks * min(recipe.keep_checkpoints, 1 + _saves(recipe))
-    grids = (1 + recipe.iters // recipe.grid_every) * grid_bytes(recipe)
-    log = 150 * recipe.iters  # bytes a line
-    return checkpoints + BYTES * gan.generator.count_params() + 2 * grids + log
+    kept = min(recipe.keep_checkpoints, _saves(recipe))
+    return _steady_bytes(gan) + kept * _checkpoint_bytes(gan) + _generator_bytes(gan)
 
 
-def grid_bytes(recipe: Recipe) -> float:
-    """Estimates the size of one control grid's PNG."""
-    return PNG_SHARE * recipe.control_latents * recipe.size**2 * 3
+def written_bytes(gan: GAN) -> float:
+    """Estimates all that is written through the training, with what is replaced."""
+    save = _checkpoint_bytes(gan) + _generator_bytes(gan)
+    return _steady_bytes(gan) + _saves(gan.recipe) * save
+
+
+def _steady_bytes(gan: GAN) -> float:
+    """Grids, each as PNG and in the events, and the log."""
+    recipe = gan.recipe
+    grid = PNG_SHARE * recipe.control_latents * recipe.size**2 * 3
+    return 2 * grid * (1 + recipe.iters // recipe.grid_every) + LOG_LINE * recipe.iters
+
+
+def _checkpoint_bytes(gan: GAN) -> int:
+    """Each weight, and RMSprop's mean square of its gradient."""
+    return 2 * BYTES * (gan.generator.count_params() + gan.discriminator.count_params())
+
+
+def _generator_bytes(gan: GAN) -> int:
+    return BYTES * gan.generator.count_params()
 
 
 def _saves(recipe: Recipe) -> int:
-    return recipe.iters // recipe.checkpoint_every
+    return max(1, recipe.iters // recipe.checkpoint_every)

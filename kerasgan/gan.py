@@ -6,12 +6,19 @@ from kerasgan import backend, losses, models
 from kerasgan.backend import keras, tf
 from kerasgan.recipes import Recipe
 
+# What one iteration reports, in the order of the step.
+SCALARS = ("d_loss", "a_loss", "d_real", "d_fake")
+
 # Each use of randomness in an iteration has its own stream.
 STREAMS = ("d_latents", "g_latents", "real_labels", "fake_labels", "d_dropout", "g_dropout")
 
 
 class GAN(keras.Model):
     """A generator and a discriminator with their optimizers.
+
+    It is trained by `train_on_batch` in a plain loop; `compile` and `fit` have no part in it.
+    Making one sets TensorFlow, for the whole process, to repeatable operations
+    (`backend.configure`).
 
     All randomness of an iteration is a function of the recipe's seed and the iteration's
     number, so a training can be taken up again anywhere and repeats itself exactly.
@@ -37,6 +44,10 @@ class GAN(keras.Model):
         self.discriminator_optimizer = build_optimizer(recipe, self.discriminator)
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
         self._compiled_step = tf.function(self.train_step, autograph=False)
+
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Draws pictures (B, size, size, 3) in [-1, 1] from latents (B, latent_dim)."""
+        return self.generator(latents, training=training)
 
     def train_on_batch(self, real: np.ndarray) -> dict[str, float]:
         """Trains one iteration: one update of the discriminator, one of the generator.
@@ -72,12 +83,8 @@ class GAN(keras.Model):
         self._update(self.generator_optimizer, tape, objective, self.generator)
 
         self.iteration.assign_add(1)
-        return {
-            "d_loss": d_loss,
-            "a_loss": a_loss,
-            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
-            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
-        }
+        d_real, d_fake = (tf.reduce_mean(tf.sigmoid(x)) for x in (real_logits, fake_logits))
+        return dict(zip(SCALARS, (d_loss, a_loss, d_real, d_fake), strict=True))
 
     def _update(
         self,

@@ -1,22 +1,26 @@
 """The training loop, and what it leaves in the run folder on its way."""
 
+import contextlib
 import json
 import math
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
-from types import FrameType, TracebackType
+from types import FrameType
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import tf
 from kerasgan.cli import UserError, duration, progress
 from kerasgan.data.batches import Batches
-from kerasgan.gan import GAN
+from kerasgan.gan import GAN, SCALARS
 from kerasgan.recipes import Recipe
-from kerasgan.runs import LOGGED, Checkpoints, Run
+from kerasgan.runs import Checkpoints, Run
 
 WARM_UP = 3  # iterations before the speed is taken: the first compile and allocate
 TIMED = 5  # iterations the speed is taken over
@@ -24,6 +28,7 @@ SMOOTHED = 50  # iterations that the running mean of the pace looks back
 STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 MOVED_WITHIN = 10  # iterations in which both networks must have changed
+SIGPIPE = 13  # which Windows does not name
 A_DAY = 24 * 3600.0
 
 
@@ -44,24 +49,24 @@ def train(gan: GAN, batches: Batches, run: Run) -> int | None:
         UserError: a loss or a weight is no longer finite; the last good checkpoint stays.
     """
     recipe = gan.recipe
-    recorder = Recorder(gan, run)
-    start = recorder.restore()
-    moved = MovementCheck(gan, start)
-    bar = progress(recipe.iters, "Training", initial=start)
-    clock = Clock(start, recipe, quiet=bar.disable)
-    with bar, recorder, Stopper() as stopper:
-        for iteration in range(start + 1, recipe.iters + 1):
-            scalars = gan.train_on_batch(batches.at(iteration - 1))
-            require_finite(scalars, iteration, run)
-            recorder.record(iteration, scalars)
-            for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
-                bar.write(line)
-            bar.set_postfix_str(clock.state(scalars), refresh=False)
-            bar.update()
-            if stopper.signal:
-                break
-        recorder.save()
-    return stopper.signal
+    with run.locked():
+        recorder = Recorder(gan, run)
+        start = recorder.restore()
+        moved = MovementCheck(gan, start)
+        bar = progress(recipe.iters, "Training", initial=start)
+        clock = Clock(start, recipe, quiet=bar.disable)
+        with bar, recorder, Stopper() as stopper:
+            for iteration in range(start + 1, recipe.iters + 1):
+                scalars = gan.train_on_batch(batches.at(iteration - 1))
+                recorder.record(iteration, scalars)
+                for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
+                    stopper.say(bar, line)
+                bar.set_postfix_str(clock.state(scalars), refresh=False)
+                bar.update()
+                if stopper.signal:
+                    break
+            recorder.save()
+    return stopper.signal if iteration < recipe.iters else None
 
 
 class Recorder:
@@ -74,7 +79,7 @@ class Recorder:
         self.control = control_latents(gan, run)
         # The saved generator computes in float32, so that it opens and runs anywhere.
         self.portable = models.build_generator(replace(gan.recipe, precision="float32"))
-        self.curves: dict[str, list[float]] = {name: [] for name in LOGGED}
+        self.curves: dict[str, list[float]] = {name: [] for name in SCALARS}
         self.saved_at = -1  # the iteration after which everything was last saved by this process
 
     def restore(self) -> int:
@@ -83,15 +88,20 @@ class Recorder:
         Raises:
             UserError: the run has all its iterations already; nothing has been touched.
         """
-        start = self.checkpoints.restore()
-        require_work(start, self.gan.recipe.iters, self.run)
-        return start
+        done, wanted = self.checkpoints.restore(), self.gan.recipe.iters
+        if done >= wanted:
+            raise UserError(
+                f"`--iters` should be more than the {done:,} iterations the run has. Received: "
+                f"{wanted:,}. To train it further: {self.run.resume_command()} --iters {2 * done}"
+            )
+        return done
 
     def __enter__(self) -> "Recorder":
         start = int(self.gan.iteration)
+        self.run.remove_leftovers()
         self.run.write_recipe(self.gan.recipe)
         for line in self.run.cut_log(start):
-            for name in LOGGED:
+            for name in SCALARS:
                 self.curves[name].append(line[name])
         self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         self.events = tf.summary.create_file_writer(str(self.run.events))
@@ -104,10 +114,17 @@ class Recorder:
         self.events.close()
 
     def record(self, iteration: int, scalars: dict[str, float]) -> None:
-        """Notes one iteration, and writes what its number says is due."""
+        """Notes one iteration, and writes what its number says is due.
+
+        Raises:
+            UserError: a loss is not finite.
+        """
         recipe = self.gan.recipe
+        for name in ("d_loss", "a_loss"):
+            if not math.isfinite(scalars[name]):
+                raise self._diverged(f"{name} is {scalars[name]}")
         self.log.write(json.dumps({"iteration": iteration, **scalars}) + "\n")
-        for name in LOGGED:
+        for name in SCALARS:
             self.curves[name].append(scalars[name])
         if iteration % EVENTS_EVERY == 0:
             self._write_scalars(iteration, scalars)
@@ -125,7 +142,9 @@ class Recorder:
         iteration = int(self.gan.iteration)
         if iteration == self.saved_at:
             return
-        require_finite_weights(self.gan, iteration, self.run)
+        for network in (self.gan.generator, self.gan.discriminator):
+            if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+                raise self._diverged(f"the {network.name} has weights that are not")
         self.portable.set_weights(self.gan.generator.get_weights())
         runs.write_generator(self.run.generator, self.portable)
         plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
@@ -134,9 +153,17 @@ class Recorder:
         self.checkpoints.save()
         self.saved_at = iteration
 
+    def _diverged(self, fact: str) -> UserError:
+        kept = self.checkpoints.paths()
+        last = f"The last good checkpoint stays: {kept[-1]}." if kept else "No checkpoint was due."
+        return UserError(
+            f"Losses and weights should be finite. After iteration {int(self.gan.iteration)} "
+            f"{fact}. {last} Train anew with a lower --learning-rate, or --precision float32."
+        )
+
     def _write_scalars(self, iteration: int, scalars: dict[str, float]) -> None:
         with self.events.as_default(step=iteration):
-            for name in LOGGED:
+            for name in SCALARS:
                 tf.summary.scalar(name, scalars[name])
 
     def _write_grid(self, iteration: int) -> None:
@@ -147,26 +174,32 @@ class Recorder:
 
 
 class Stopper:
-    """Turns Ctrl-C and SIGTERM into a wish to stop, while it is entered.
+    """Turns Ctrl-C, SIGTERM and a closed terminal into a wish to stop, while it is entered.
 
-    The second signal stops at once.
+    The second signal stops at once. Outside the main thread, where Python takes no signals,
+    it does nothing.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def say(self, bar: tqdm, line: str) -> None:
+        """Prints a line above the bar; a reader that has gone is a wish to stop, too."""
+        try:
+            bar.write(line)
+        except BrokenPipeError:
+            self.signal = SIGPIPE
 
     def __enter__(self) -> "Stopper":
-        self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            for number in filter(None, (getattr(signal, name, None) for name in self.NAMES)):
+                self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -175,7 +208,8 @@ class Stopper:
             raise KeyboardInterrupt
         self.signal = number
         # Unbuffered: the signal may have come in the middle of another write.
-        os.write(2, b"\nStopping after this iteration; once more to stop without saving.\n")
+        with contextlib.suppress(OSError):  # no terminal any more
+            os.write(2, b"\nStopping after this iteration; once more to stop without saving.\n")
 
 
 class Clock:
@@ -259,39 +293,6 @@ def control_latents(gan: GAN, run: Run) -> np.ndarray:
         )
         runs.write_latents(run.control_latents, drawn)
     return np.load(run.control_latents, allow_pickle=False)
-
-
-def require_work(done: int, wanted: int, run: Run) -> None:
-    """Raises UserError if a run has all its iterations already."""
-    if done >= wanted:
-        raise UserError(
-            f"`--iters` should be more than the {done:,} iterations the run has. Received: "
-            f"{wanted:,}. Type --resume {run.folder} --iters {2 * done} to train it further."
-        )
-
-
-def require_finite(scalars: dict[str, float], iteration: int, run: Run) -> None:
-    """Raises UserError if a loss is NaN or infinite."""
-    for name in ("d_loss", "a_loss"):
-        if not math.isfinite(scalars[name]):
-            raise UserError(_diverged(f"{name} is {scalars[name]}", iteration, run))
-
-
-def require_finite_weights(gan: GAN, iteration: int, run: Run) -> None:
-    """Raises UserError if a weight of either network is NaN or infinite."""
-    for network in (gan.generator, gan.discriminator):
-        if not all(np.isfinite(weight).all() for weight in network.get_weights()):
-            fact = f"the {network.name} has weights that are not"
-            raise UserError(_diverged(fact, iteration, run))
-
-
-def _diverged(fact: str, iteration: int, run: Run) -> str:
-    last = tf.train.latest_checkpoint(str(run.checkpoints))
-    kept = f"The last good checkpoint stays: {last}." if last else "No checkpoint was due yet."
-    return (
-        f"Losses and weights should be finite. After iteration {iteration} {fact}. {kept} "
-        "Train anew with a lower --learning-rate, or with --precision float32."
-    )
 
 
 def estimate(seconds: float, left: int) -> str:

@@ -26,7 +26,7 @@ class Recipe:
     """
 
     preset: str = _field("article", "name of the preset this recipe began as", flag=False)
-    size: int = _field(128, "side of a picture, pixels; a multiple of 8, at least 32")
+    size: int = _field(128, "side of a picture, pixels; a multiple of 8, 32 to 1024")
     width: float = _field(1.0, "factor on the number of channels of every layer")
     latent_dim: int = _field(32, "numbers in a latent")
     leaky_slope: float = _field(0.3, "slope of LeakyReLU below zero, Keras' own default")
@@ -62,7 +62,7 @@ class Recipe:
 
     def _rules(self) -> list[tuple[str, str, bool]]:
         return [
-            ("size", "a multiple of 8 and at least 32", self.size >= 32 and self.size % 8 == 0),
+            ("size", "a multiple of 8 from 32 to 1024", self.size in range(32, 1025, 8)),
             ("width", "above 0 and at most 16", 0 < self.width <= 16),
             ("latent_dim", "at least 1", self.latent_dim >= 1),
             ("leaky_slope", "from 0 to 1", 0 <= self.leaky_slope <= 1),

@@ -16,13 +16,21 @@ outputs/000-article-lite/
 import dataclasses
 import json
 import re
+import shlex
+import shutil
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
+from filelock import FileLock, Timeout
 
+from kerasgan import images
 from kerasgan.cli import UserError
+from kerasgan.data import Pictures
 from kerasgan.files import atomic_path
 from kerasgan.recipes import Recipe
 
@@ -32,7 +40,11 @@ if TYPE_CHECKING:
 # What TensorFlow raises, beside its own errors, for checkpoints that are cut or do not fit.
 _UNREADABLE = (ValueError, IndexError, RuntimeError, AssertionError)
 
-LOGGED = ("d_loss", "a_loss", "d_real", "d_fake")
+# What Keras raises, for files that are no model or a damaged one.
+_NO_MODEL = (OSError, ValueError, TypeError, KeyError, AttributeError, BadZipFile, zlib.error)
+
+OUTPUTS = Path("outputs")  # where runs are kept
+PREVIEW = 25  # reals in the preview, 5x5
 
 
 class Run:
@@ -62,14 +74,37 @@ class Run:
                 f"already. Type another name, or --resume {self.folder} to go on with it."
             )
 
-    def create(self, recipe: Recipe) -> None:
-        """Makes the folder and writes the recipe, which claims it for this run alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps every other process from training this run meanwhile.
+
+        Raises:
+            UserError: another process is training it.
+        """
+        lock = FileLock(self.folder / "run.lock", timeout=0)
         try:
-            with (self.folder / "recipe.json").open("x") as file:
-                file.write(_to_json(dataclasses.asdict(recipe)))
-        except FileExistsError:
-            self.require_new()
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"A run should be trained by one process at a time. Received: {self.folder}, "
+                "which another process is training. Stop that one first, by Ctrl-C."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def resume_command(self) -> str:
+        """Returns what to type to go on with this run."""
+        return f"python -m kerasgan.train --resume {shlex.quote(str(self.folder))}"
+
+    def remove_leftovers(self) -> None:
+        """Removes half-written files that a killed process left."""
+        for folder in (self.folder, self.control):
+            for path in folder.glob(".*.tmp*"):
+                path.unlink(missing_ok=True)
+        for path in self.checkpoints.glob("*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def write_recipe(self, recipe: Recipe) -> None:
         _write_json(self.folder / "recipe.json", dataclasses.asdict(recipe))
@@ -94,11 +129,22 @@ class Run:
         _write_json(self.folder / "run.json", facts)
 
     def read_facts(self) -> dict[str, Any]:
-        return _read_json(self.folder / "run.json")
+        """Reads what a run was made of: `data`, `device` and `versions`.
+
+        Raises:
+            UserError: the folder is no run, or the file has been damaged.
+        """
+        path = self.folder / "run.json"
+        facts = _read_json(path)
+        wanted = {"source", "limit", "crop", "cache", "fingerprint", "count"}
+        data = facts.get("data")
+        if missing := sorted(wanted - (data.keys() if isinstance(data, dict) else set())):
+            raise UserError(f"{path} should say what data was used. Received: no {missing[0]}.")
+        return facts
 
     def read_log(self) -> list[dict[str, float]]:
         """Returns the log's lines in order; a line that a crash cut short is left out."""
-        return list(_complete_lines(self.log)) if self.log.exists() else []
+        return list(_readable_lines(self.log)) if self.log.exists() else []
 
     def cut_log(self, iteration: int) -> list[dict[str, float]]:
         """Drops the log's lines after an iteration and returns those that stay."""
@@ -110,6 +156,48 @@ class Run:
     def control_grid(self, iteration: int) -> Path:
         """Returns the path of an iteration's control grid."""
         return self.control / f"{iteration:06d}.png"
+
+
+def begin_run(
+    recipe: Recipe, pictures: Pictures, *, out: Path | None = None, outputs: Path = OUTPUTS
+) -> Run:
+    """Makes a run folder with all that is known before the first iteration, whole or not at all.
+
+    Args:
+        recipe: resolved, as `GAN.recipe` is.
+        pictures: what will be trained on.
+        out: the run's folder; the next NNN-PRESET in `outputs` unless given.
+        outputs: the folder of runs.
+
+    Raises:
+        UserError: `out` is in use.
+    """
+    while True:
+        run = Run(out or next_run_folder(outputs, recipe.preset))
+        try:
+            with atomic_path(run.folder) as temporary:
+                temporary.mkdir()
+                _write_beginning(Run(temporary), recipe, pictures)
+            return run
+        except OSError:
+            if not run.folder.exists():
+                raise
+            if out:
+                run.require_new()
+                raise
+            # Another process took this number meanwhile: take the next.
+
+
+def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
+    from kerasgan import backend
+
+    used = {"fingerprint": pictures.fingerprint, "count": len(pictures.pixels)}
+    run.write_recipe(recipe)
+    run.write_facts({"data": pictures.request | used, **backend.environment()})
+    shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
+    order = np.random.default_rng(recipe.seed).permutation(len(pictures.pixels))
+    preview = pictures.pixels[np.sort(order[:PREVIEW])]
+    images.write_png(run.reals, images.make_grid(preview, columns=5))
 
 
 def next_run_folder(outputs: Path, preset: str) -> Path:
@@ -159,7 +247,7 @@ def load_generator(path: str | Path) -> "keras.Model":
 
     try:
         generator = keras.models.load_model(file, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except _NO_MODEL as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"A generator should be a Keras model file (.keras). Received: {file}, which Keras "
@@ -200,6 +288,8 @@ class Checkpoints:
         from kerasgan.backend import tf
 
         self.gan = gan
+        self.folder = folder
+        self.keep = keep
         self._state = tf.train.Checkpoint(
             generator=gan.generator,
             discriminator=gan.discriminator,
@@ -207,13 +297,20 @@ class Checkpoints:
             discriminator_optimizer=gan.discriminator_optimizer,
             iteration=gan.iteration,
         )
-        self._manager = tf.train.CheckpointManager(
-            self._state, str(folder), max_to_keep=keep, checkpoint_name="iteration"
-        )
+
+    def paths(self) -> list[Path]:
+        """Returns the checkpoints' paths, oldest first, as TensorFlow names them."""
+        found = [path.with_suffix("") for path in self.folder.glob("iteration-*.index")]
+        return sorted(found, key=lambda path: int(path.name.removeprefix("iteration-")))
 
     def save(self) -> None:
         """Writes the present state and drops the oldest beyond those kept."""
-        self._manager.save(checkpoint_number=int(self.gan.iteration))
+        self.folder.mkdir(exist_ok=True)
+        self._state.write(str(self.folder / f"iteration-{int(self.gan.iteration)}"))
+        for path in self.paths()[: -self.keep]:
+            # The index goes first: without it what is left is no checkpoint.
+            for part in sorted(self.folder.glob(f"{path.name}.*"), reverse=True):
+                part.unlink()
 
     def restore(self) -> int:
         """Loads the newest checkpoint that is whole.
@@ -221,21 +318,23 @@ class Checkpoints:
         Returns:
             The iteration it was made after; 0 where there is none, the state then being
             that of a new training.
+
+        Raises:
+            UserError: there are checkpoints, but none can be read.
         """
         from kerasgan.backend import tf
 
-        for path in reversed(self._manager.checkpoints):
+        paths = self.paths()
+        for path in reversed(paths):
             try:
-                self._state.restore(path).assert_consumed()
+                self._state.read(str(path)).assert_consumed()
             except (tf.errors.OpError, *_UNREADABLE) as error:
                 reason = str(error).splitlines()[0]
                 print(f"{path} cannot be read ({reason}); trying the one before.")
             else:
                 return int(self.gan.iteration)
-        if self._manager.checkpoints:
-            raise UserError(
-                "A run should hold a readable checkpoint. Received: none of those above."
-            )
+        if paths:
+            raise UserError(f"A checkpoint should be readable. Received: {self.folder}, with none.")
         return 0
 
 
@@ -263,8 +362,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _complete_lines(path: Path) -> Iterator[dict[str, float]]:
+def _readable_lines(path: Path) -> Iterator[dict[str, float]]:
     with path.open() as lines:
         for line in lines:
-            if line.endswith("\n"):
+            try:
                 yield json.loads(line)
+            except ValueError:  # cut short by a crash, or damaged since
+                continue

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +10,30 @@ from typing import TYPE_CHECKING, Any
 from kerasgan import cli, data, recipes
 from kerasgan.cli import UserError
 from kerasgan.recipes import PRESETS, Recipe
-from kerasgan.runs import Run, next_run_folder
+from kerasgan.runs import Run, begin_run
 
 if TYPE_CHECKING:
     from kerasgan.data import Pictures
     from kerasgan.gan import GAN
 
-PREVIEW = 25  # reals in the preview, 5x5
-OUTPUTS = Path("outputs")
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What the command line asks for.
+
+    Attributes:
+        recipe: every hyperparameter; `precision` may be "auto".
+        request: `source`, `limit`, `crop` and `cache`, for `data.load`.
+        out: a new run's folder; None for the next one in outputs/.
+        run: the run to resume; None for a new one.
+        fingerprint: of the pictures that the run to resume began with.
+    """
+
+    recipe: Recipe
+    request: dict[str, Any]
+    out: Path | None = None
+    run: Run | None = None
+    fingerprint: str | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,30 +43,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    run, recipe, wanted = (resume if args.resume else begin)(args)
-    pictures = data.load(
-        wanted["source"],
-        size=recipe.size,
-        limit=wanted["limit"],
-        crop=wanted["crop"],
-        cache=args.cache,
-    )
+    job = (resume if args.resume else begin)(args)
+    pictures = data.load(**job.request, size=job.recipe.size)
     print(data.describe(pictures))
-    require_a_batch(pictures, recipe)
-    if args.resume:
-        require_same_pictures(pictures, wanted, args.resume)
+    if job.fingerprint not in (None, pictures.fingerprint):
+        raise UserError(
+            "A resumed run should see the pictures it began with. Received: "
+            f"{job.request['source']}, whose {len(pictures.pixels)} prepared pictures differ from "
+            f"those of {args.resume}. Name the right ones by --data, or start a new run."
+        )
+    require_a_batch(pictures, job.recipe)
+    return work(job, pictures, dry=args.dry_run)
 
+
+def work(job: Job, pictures: "Pictures", dry: bool) -> int:
+    """Does what was asked for; here TensorFlow comes in. Returns the exit code."""
+    from kerasgan import dry_run
+    from kerasgan.backend import tf
     from kerasgan.gan import GAN
 
-    gan = GAN(recipe)
-    if args.dry_run:
-        from kerasgan import dry_run
-
-        dry_run.report(gan, pictures)
-        return 0
-    if not args.resume:
-        prepare(run, gan, pictures, wanted)
-    return train(gan, pictures, run)
+    try:
+        gan = GAN(job.recipe)
+        if dry:
+            dry_run.report(gan, pictures)
+            return 0
+        run = job.run or begin_run(gan.recipe, pictures, out=job.out)
+        return train(gan, pictures, run)
+    except tf.errors.ResourceExhaustedError as error:
+        raise exhausted(error, job.recipe) from error
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,8 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
         "for 178x218, else the centre square)",
     )  # fmt: skip
     parser.add_argument(
-        "--cache", type=Path, default=data.CACHE, help="where prepared pictures are kept "
-        "(default: %(default)s)", metavar="DIR",
+        "--cache", type=Path, help=f"where prepared pictures are kept (default: {data.CACHE})",
+        metavar="DIR",
     )  # fmt: skip
     parser.add_argument(
         "--preset", choices=["auto", *PRESETS], default="auto", help="named recipe (default: "
@@ -93,21 +112,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def begin(args: argparse.Namespace) -> tuple[Run, Recipe, dict[str, Any]]:
-    """Resolves what a new run will be: its folder, its recipe and its pictures."""
-    typed = recipes.overrides(args)
+def begin(args: argparse.Namespace) -> Job:
+    """Resolves what a new run will be: its recipe, its pictures and its folder."""
+    if args.out:
+        Run(args.out).require_new()
     preset = pick_preset() if args.preset == "auto" else PRESETS[args.preset]
-    recipe = dataclasses.replace(preset, **typed)
-    run = Run(args.out or next_run_folder(OUTPUTS, recipe.preset))
-    run.require_new()
+    recipe = dataclasses.replace(preset, **recipes.overrides(args))
     source = args.data
     if source is None:
         source = data.find_source()
         print(f"No --data: taking {describe_source(source)}.")
-    return run, recipe, {"source": source, "limit": args.limit, "crop": args.crop or "auto"}
+    defaults = {"source": source, "limit": None, "crop": "auto", "cache": data.CACHE}
+    return Job(recipe, defaults | typed_request(args), out=args.out)
 
 
-def resume(args: argparse.Namespace) -> tuple[Run, Recipe, dict[str, Any]]:
+def resume(args: argparse.Namespace) -> Job:
     """Reads what a run was, and takes what may change from the command line.
 
     Raises:
@@ -126,9 +145,15 @@ def resume(args: argparse.Namespace) -> tuple[Run, Recipe, dict[str, Any]]:
             f"A resumed run should keep its recipe. Received: {', '.join(changes)}. "
             "Leave these out, or start a new run."
         )
-    wanted = run.read_facts()["data"]
-    typed = {"source": args.data, "limit": args.limit, "crop": args.crop}
-    return run, new, wanted | {key: value for key, value in typed.items() if value is not None}
+    used = run.read_facts()["data"]
+    kept = {name: used[name] for name in ("source", "limit", "crop", "cache")}
+    return Job(new, kept | typed_request(args), run=run, fingerprint=used["fingerprint"])
+
+
+def typed_request(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the arguments of `data.load` that were typed."""
+    typed = {"source": args.data, "limit": args.limit, "crop": args.crop, "cache": args.cache}
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def pick_preset() -> Recipe:
@@ -161,50 +186,18 @@ def require_a_batch(pictures: "Pictures", recipe: Recipe) -> None:
         )
 
 
-def require_same_pictures(pictures: "Pictures", wanted: dict[str, Any], folder: Path) -> None:
-    """Raises UserError if a run would go on with other pictures than it began with."""
-    if pictures.fingerprint != wanted["fingerprint"]:
-        raise UserError(
-            f"A resumed run should see the pictures it began with. Received: {pictures.source}, "
-            f"whose {len(pictures.pixels)} prepared pictures differ from those of {folder} "
-            f"({wanted['count']} of them). Name the right folder by --data, or start a new run."
+def exhausted(error: Exception, recipe: Recipe) -> UserError:
+    """Explains TensorFlow's one error for a full disk and for too little memory."""
+    if "space" in str(error):
+        return UserError(
+            "The disk should have room for checkpoints. Received: no space left on it. The last "
+            "checkpoint stays: make room, then resume the run."
         )
-
-
-def prepare(run: Run, gan: "GAN", pictures: "Pictures", wanted: dict[str, Any]) -> None:
-    """Makes the run folder and writes what is known before the first iteration."""
-    import numpy as np
-
-    from kerasgan import images
-
-    run.create(gan.recipe)
-    run.write_facts(
-        {
-            "data": wanted | {"fingerprint": pictures.fingerprint, "count": len(pictures.pixels)},
-            **environment(),
-        }
+    return UserError(
+        "The networks and a batch should fit into memory. Received: --batch-size "
+        f"{recipe.batch_size}, --size {recipe.size}, --width {recipe.width:g}, which do not. "
+        "Type smaller ones."
     )
-    shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
-    order = np.random.default_rng(gan.recipe.seed).permutation(len(pictures.pixels))[:PREVIEW]
-    images.write_png(run.reals, images.make_grid(pictures.pixels[np.sort(order)], columns=5))
-
-
-def environment() -> dict[str, Any]:
-    """Returns the device and the versions a run is made with."""
-    import platform
-
-    import kerasgan
-    from kerasgan import backend
-
-    return {
-        "device": backend.describe_device(),
-        "versions": {
-            "kerasgan": kerasgan.__version__,
-            "tensorflow": backend.tf.__version__,
-            "keras": backend.keras.__version__,
-            "python": platform.python_version(),
-        },
-    }
 
 
 def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
@@ -219,7 +212,7 @@ def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
     stopped = loop.train(gan, batches, run)
     if stopped:
         print(f"Saved after iteration {int(gan.iteration):,}. To go on: "
-              f"python -m kerasgan.train --resume {run.folder}")  # fmt: skip
+              f"{run.resume_command()}")  # fmt: skip
         return 128 + stopped
     print(f"Done: {int(gan.iteration):,} iterations. See {run.control}, {run.losses}; then type "
           f"python -m kerasgan.gif {run.folder}")  # fmt: skip

@@ -1,17 +1,23 @@
 """The run folder: what is written can be read back, and a broken one is explained."""
 
 import dataclasses
+import errno
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from kerasgan import models, runs
+from kerasgan import data, models, runs
 from kerasgan.backend import tf
 from kerasgan.cli import UserError
 from kerasgan.gan import GAN
-from kerasgan.runs import Checkpoints, Run, next_run_folder
+from kerasgan.runs import Checkpoints, Run, begin_run, next_run_folder
+
+
+@pytest.fixture
+def pictures(faces_folder, tmp_path):
+    return data.load(str(faces_folder), size=32, cache=tmp_path / "cache")
 
 
 def state(gan):
@@ -24,17 +30,65 @@ def state(gan):
     ]
 
 
-def test_recipe_survives(tmp_path, tiny):
-    run = Run(tmp_path / "run")
-    run.create(tiny)
+def test_a_run_begins_whole(tmp_path, tiny, pictures):
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
     assert run.read_recipe() == tiny
+    assert run.read_facts()["data"]["source"] == str(tmp_path / "faces")
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {"recipe.json", "run.json", "reals.png", "rejected.csv"}
 
 
-def test_a_run_is_never_overwritten(tmp_path, tiny):
-    Run(tmp_path / "run").create(tiny)
+def test_a_run_that_could_not_begin_leaves_nothing(tmp_path, tiny, pictures, monkeypatch):
+    def full(path, picture):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs.images, "write_png", full)
+    with pytest.raises(OSError, match="No space left"):
+        begin_run(tiny, pictures, outputs=tmp_path / "outputs")
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_run_is_never_overwritten(tmp_path, tiny, pictures):
+    begin_run(tiny, pictures, out=tmp_path / "run")
     with pytest.raises(UserError, match="should name a new folder"):
-        Run(tmp_path / "run").create(dataclasses.replace(tiny, seed=5))
+        begin_run(dataclasses.replace(tiny, seed=5), pictures, out=tmp_path / "run")
     assert Run(tmp_path / "run").read_recipe() == tiny
+
+
+def test_a_number_taken_meanwhile_is_passed_over(tmp_path, tiny, pictures, monkeypatch):
+    first = begin_run(tiny, pictures, outputs=tmp_path)
+    numbers = iter([first.folder, first.folder, tmp_path / "001-article"])
+    monkeypatch.setattr(runs, "next_run_folder", lambda outputs, preset: next(numbers))
+    assert begin_run(tiny, pictures, outputs=tmp_path).folder == tmp_path / "001-article"
+
+
+def test_one_process_trains_a_run(tmp_path):
+    run = Run(tmp_path)
+    other = f"""
+from kerasgan.runs import Run
+from kerasgan.cli import UserError
+try:
+    with Run({str(tmp_path)!r}).locked(): print("got it")
+except UserError as error: print(error)
+"""
+    command = [sys.executable, "-c", other]
+    with run.locked():
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "another process is training" in done.stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "got it\n"
+
+
+def test_leftovers_of_a_killed_process_go(tmp_path):
+    run = Run(tmp_path)
+    for path in (run.control, run.checkpoints / "iteration-5_temp"):
+        path.mkdir(parents=True)
+    for path in (tmp_path / ".log-1a2b.tmp.jsonl", run.control / ".000050-1a2b.tmp.png"):
+        path.touch()
+    (run.control / "000050.png").touch()
+    run.remove_leftovers()
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left == {"control", "control/000050.png", "checkpoints"}
 
 
 def test_run_folders_are_numbered(tmp_path):
@@ -61,10 +115,17 @@ def test_a_broken_recipe_is_explained(tmp_path, text, word):
         Run(tmp_path).read_recipe()
 
 
+@pytest.mark.parametrize("text", ["{}", '{"data": 3}', '{"data": {"source": "x"}}'])
+def test_broken_facts_are_explained(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match="should say what data was used"):
+        Run(tmp_path).read_facts()
+
+
 def test_log_is_cut_at_an_iteration_and_a_half_line_is_dropped(tmp_path):
     run = Run(tmp_path)
     lines = "".join(f'{{"iteration": {i}, "d_loss": 0.5}}\n' for i in range(1, 6))
-    run.log.write_text(lines + '{"iteration": 6, "d_l')
+    run.log.write_text("\0\0\n" + lines + '{"iteration": 6, "d_l')
     assert [line["iteration"] for line in run.cut_log(3)] == [1, 2, 3]
     assert run.log.read_text() == "".join(lines.splitlines(keepends=True)[:3])
 
@@ -91,6 +152,24 @@ def test_the_last_few_checkpoints_are_kept(tmp_path, tiny):
         "iteration-10.index",
         "iteration-15.index",
     ]
+
+
+def test_checkpoints_need_no_index_of_their_own(tmp_path, tiny):
+    gan = GAN(tiny)
+    for iteration in (900, 1000):
+        gan.iteration.assign(iteration)
+        Checkpoints(gan, tmp_path, keep=3).save()
+    assert {path.suffix for path in tmp_path.iterdir()} == {".index", ".data-00000-of-00001"}
+    other = GAN(tiny)
+    assert Checkpoints(other, tmp_path, keep=3).restore() == 1000
+
+
+def test_checkpoints_that_cannot_be_read_are_no_new_training(tmp_path, tiny):
+    Checkpoints(GAN(tiny), tmp_path, keep=3).save()
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="checkpoint should be readable"):
+        Checkpoints(GAN(tiny), tmp_path, keep=3).restore()
 
 
 def test_a_cut_checkpoint_falls_back_to_the_one_before(tmp_path, tiny, reals, capsys):
@@ -146,7 +225,20 @@ def test_load_generator_explains_what_is_wrong(tmp_path):
         runs.load_generator(tmp_path)
     with pytest.raises(UserError, match="does not exist"):
         runs.load_generator(tmp_path / "missing.keras")
-    broken = tmp_path / "broken.keras"
-    broken.write_bytes(b"PK\x03\x04 not really")
+
+
+@pytest.mark.parametrize("damage", ["not a zip", "middle", "end", "cut"])
+def test_a_damaged_generator_is_explained(tmp_path, tiny, damage):
+    path = tmp_path / "generator.keras"
+    runs.write_generator(path, models.build_generator(tiny))
+    whole = bytearray(path.read_bytes())
+    if damage == "not a zip":
+        whole = b"PK\x03\x04 not really"
+    elif damage == "cut":
+        whole = whole[: len(whole) // 2]
+    else:
+        start = len(whole) // 2 if damage == "middle" else len(whole) - 200
+        whole[start : start + 100] = bytes(100)
+    path.write_bytes(whole)
     with pytest.raises(UserError, match="which Keras refuses"):
-        runs.load_generator(broken)
+        runs.load_generator(path)

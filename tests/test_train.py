@@ -1,11 +1,13 @@
 """The train command: what it writes, says and refuses; stopping, killing and going on."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from PIL import Image
 from kerasgan import loop, train
 from kerasgan.backend import keras, tf
 from kerasgan.data.batches import Batches
-from kerasgan.gan import GAN
-from kerasgan.runs import LOGGED, Run
+from kerasgan.gan import GAN, SCALARS
+from kerasgan.runs import Checkpoints, Run
 
 SMALL = "--preset article-lite --size 32 --width 0.02 --batch-size 4 --precision float32"
 OFTEN = "--grid-every 4 --checkpoint-every 5 --control-latents 4"
@@ -30,14 +32,14 @@ def subprocess_words(*args):
     return [sys.executable, "-m", "kerasgan.train", *words(*args)]
 
 
+def last_saved(run):
+    return max(int(path.stem.split("-")[1]) for path in run.checkpoints.glob("*.index"))
+
+
 def checkpoint_state(run):
-    reader = tf.train.load_checkpoint(str(run.checkpoints))
-    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
-    return {
-        n: reader.get_tensor(n)
-        for n in names
-        if n not in ("save_counter/.ATTRIBUTES/VARIABLE_VALUE",)
-    }
+    reader = tf.train.load_checkpoint(str(run.checkpoints / f"iteration-{last_saved(run)}"))
+    names = reader.get_variable_to_shape_map().keys() - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name) for name in names}
 
 
 def assert_same_run(a, b):
@@ -72,7 +74,7 @@ def test_a_run_leaves_what_the_readme_says(faces_folder, tmp_path, capsys):
     assert "broken.jpg" in run.rejected.read_text()
     log = run.read_log()
     assert [line["iteration"] for line in log] == list(range(1, 13))
-    assert all(np.isfinite(line[name]) for line in log for name in LOGGED)
+    assert all(np.isfinite(line[name]) for line in log for name in SCALARS)
     with Image.open(run.reals) as reals:
         assert reals.size == (5 * 32, 2 * 32)
     names = [path.name for path in sorted(run.control.iterdir())]
@@ -92,7 +94,7 @@ def test_events_hold_scalars_and_grids(faces_folder, tmp_path):
 
     events = EventAccumulator(str(out / "events"), size_guidance={"tensors": 0})
     events.Reload()
-    assert set(events.Tags()["tensors"]) == {*LOGGED, "control"}
+    assert set(events.Tags()["tensors"]) == {*SCALARS, "control"}
     log = Run(out).read_log()
     for event in events.Tensors("d_loss"):
         logged = log[event.step - 1]["d_loss"]
@@ -104,20 +106,20 @@ def test_resume_in_process_equals_one_run(faces_folder, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train.main(words(faces_folder, tmp_path, "--iters", 12, "--out", whole)) == 0
     assert train.main(words(faces_folder, tmp_path, "--iters", 7, "--out", parts)) == 0
-    cache = ["--cache", str(tmp_path / "cache")]
-    assert train.main(["--resume", str(parts), "--iters", "12", *cache]) == 0
+    assert train.main(["--resume", str(parts), "--iters", "12"]) == 0
     assert_same_run(Run(whole), Run(parts))
     assert Run(parts).read_recipe() == Run(whole).read_recipe()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lines", [3, 23])
-def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines):
+@pytest.mark.parametrize(("lines", "precision"), [(3, "float32"), (23, "bfloat16")])
+def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, precision):
     """SIGKILL, before the first checkpoint and between later ones, at no chosen place."""
     whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
-    assert train.main(words(faces_folder, tmp_path, "--iters", 60, "--out", whole.folder)) == 0
+    more = ("--iters", 60, "--precision", precision, "--out")
+    assert train.main(words(faces_folder, tmp_path, *more, whole.folder)) == 0
 
-    command = subprocess_words(faces_folder, tmp_path, "--iters", 60, "--out", killed.folder)
+    command = subprocess_words(faces_folder, tmp_path, *more, killed.folder)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         wait_for_lines(killed, lines, process)
         process.send_signal(signal.SIGKILL)
@@ -125,13 +127,39 @@ def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines):
     reached = len(killed.read_log())
     assert lines <= reached < 60
 
-    command = [sys.executable, "-m", "kerasgan.train", "--resume", str(killed.folder)]
-    subprocess.run([*command, "--cache", str(tmp_path / "cache")], check=True, capture_output=True)
+    resume = [sys.executable, "-m", "kerasgan.train", "--resume", str(killed.folder)]
+    subprocess.run(resume, check=True, capture_output=True)
     assert_same_run(whole, killed)
 
 
+DYING = """
+import os, sys
+from kerasgan import runs, train
+saves = []
+def die(self):
+    saves.append(self)
+    os._exit(9) if len(saves) == 3 else save(self)
+save, runs.Checkpoints.save = runs.Checkpoints.save, die
+train.main(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_dying_in_the_middle_of_a_save_loses_nothing(faces_folder, tmp_path):
+    whole, dead = Run(tmp_path / "whole"), Run(tmp_path / "dead")
+    assert train.main(words(faces_folder, tmp_path, "--iters", 20, "--out", whole.folder)) == 0
+    command = [sys.executable, "-c", DYING]
+    more = words(faces_folder, tmp_path, "--iters", 20, "--out", dead.folder)
+    assert subprocess.run([*command, *more], capture_output=True).returncode == 9
+    assert len(dead.read_log()) == 15 and len(list(dead.checkpoints.glob("*.index"))) == 2
+    (dead.folder / ".generator-0000.tmp.keras").touch()
+    assert train.main(["--resume", str(dead.folder)]) == 0
+    assert_same_run(whole, dead)
+    assert not list(dead.folder.glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path, number):
     run = Run(tmp_path / "run")
     command = subprocess_words(faces_folder, tmp_path, "--iters", 100_000, "--out", run.folder)
@@ -144,8 +172,48 @@ def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path, number):
     done = len(run.read_log())
     assert f"Saved after iteration {done}" in out
     assert f"python -m kerasgan.train --resume {run.folder}" in out
-    latest = tf.train.latest_checkpoint(str(run.checkpoints))
-    assert latest.endswith(f"iteration-{done}") and run.generator.exists()
+    assert last_saved(run) == done and run.generator.exists()
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_gone_stops_and_saves(faces_folder, tmp_path):
+    run = Run(tmp_path / "run")
+    command = subprocess_words(faces_folder, tmp_path, "--iters", 100_000, "--out", run.folder)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not process.stdout.readline().startswith(b"Run: "):
+            assert process.poll() is None
+        process.stdout.close()  # before the line with the estimate
+        assert process.wait(timeout=120) == 141
+    assert last_saved(run) == len(run.read_log()) and run.generator.exists()
+
+
+def test_a_signal_in_the_last_iteration_is_no_early_stop(tiny, reals, tmp_path, monkeypatch):
+    gan = GAN(dataclasses.replace(tiny, iters=3))
+    train_on_batch = gan.train_on_batch
+
+    def interrupted(real):
+        scalars = train_on_batch(real)
+        if int(gan.iteration) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return scalars
+
+    monkeypatch.setattr(gan, "train_on_batch", interrupted)
+    pixels = np.zeros((4, 32, 32, 3), np.uint8)
+    assert loop.train(gan, Batches(pixels, 4, 0), Run(tmp_path)) is None
+    assert Checkpoints(gan, Run(tmp_path).checkpoints, 3).restore() == 3
+
+
+def test_trains_outside_the_main_thread(tiny, tmp_path):
+    gan = GAN(dataclasses.replace(tiny, iters=2))
+    batches = Batches(np.zeros((4, 32, 32, 3), np.uint8), 4, 0)
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(loop.train, gan, batches, Run(tmp_path)).result() is None
+
+
+def test_memory_and_disk_that_run_out_are_explained(tiny):
+    memory = train.exhausted(Exception("OOM when allocating tensor with shape[16,512]"), tiny)
+    assert "--batch-size 4" in str(memory) and "fit into memory" in str(memory)
+    assert "no space left" in str(train.exhausted(Exception("No space left on device"), tiny))
 
 
 def wait_for_lines(run, lines, process):
@@ -173,12 +241,11 @@ def test_nan_stops_with_the_last_good_checkpoint(faces_folder, tmp_path, capsys,
 def test_a_rate_far_too_high_stops_at_once(faces_folder, tmp_path, capsys):
     wild = ("--iters", 50, "--out", tmp_path / "run", "--learning-rate", "1e30")
     assert train.main(words(faces_folder, tmp_path, *wild)) == 2
-    assert "No checkpoint was due yet" in capsys.readouterr().err
+    assert "No checkpoint was due" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_finite_are_never_saved(tiny, tmp_path):
-    run = Run(tmp_path / "run")
-    run.create(tiny)
+    run = Run(tmp_path)
     gan = GAN(tiny)
     recorder = loop.Recorder(gan, run)
     gan.discriminator.weights[0].assign(tf.fill(gan.discriminator.weights[0].shape, np.nan))
@@ -208,21 +275,27 @@ def test_both_networks_move_from_the_start(tiny, reals):
 def test_resume_refuses_another_recipe(faces_folder, tmp_path, capsys):
     out = tmp_path / "run"
     assert train.main(words(faces_folder, tmp_path, "--iters", 2, "--out", out)) == 0
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    before = times(out)
     capsys.readouterr()
 
     def refused(*more):
-        cache = ["--cache", str(tmp_path / "cache")]
-        assert train.main(["--resume", str(out), *cache, *more]) == 2
+        assert train.main(["--resume", str(out), *more]) == 2
         return capsys.readouterr().err
 
     error = refused("--batch-size", "2", "--latent-dim", "16")
     assert "--latent-dim 32 -> 16" in error and "--batch-size 4 -> 2" in error
     assert "--preset article" in refused("--preset", "article")
     assert "should be more than the 2 iterations" in refused()
+    assert "should see the pictures it began with" in refused("--iters", "4", "--limit", "2")
     (faces_folder / "00.png").unlink()
     assert "should see the pictures it began with" in refused("--iters", "4")
-    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert before == times(out)
+
+
+def times(folder):
+    """When each file was last written, but for the lock."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "run.lock"]
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 @pytest.mark.parametrize(
@@ -272,13 +345,12 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     parse = train.build_parser().parse_args
     args = ["--preset", "article-lite"]
-    assert train.begin(parse(args))[2]["source"] == "built-in"
+    assert train.begin(parse(args)).request["source"] == "built-in"
     assert "the built-in faces" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
-    run, recipe, wanted = train.begin(parse(args))
-    assert wanted["source"] == "data" and "the pictures in data/" in capsys.readouterr().out
-    assert run.folder == train.OUTPUTS / "000-article-lite"
+    assert train.begin(parse(args)).request["source"] == "data"
+    assert "the pictures in data/" in capsys.readouterr().out
 
 
 def test_preset_auto_follows_the_hardware(monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Pictures in: a folder, or the built-in faces, as one memory-mapped uint8 array."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from kerasgan.cli import UserError
@@ -60,7 +61,10 @@ def load(
         plan = plan_built_in(size=size, count=limit or BUILT_IN_COUNT, seed=seed)
     else:
         plan = plan_folder(source, size=size, limit=limit, crop=crop, cache=cache)
-    return open_or_build(plan, cache)
+    request = {"source": source, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
+    if source != BUILT_IN:
+        request["source"] = str(Path(source).expanduser().resolve())
+    return replace(open_or_build(plan, cache), request=request)
 
 
 def find_source(data: Path = Path("data")) -> str:
@@ -72,7 +76,7 @@ def find_source(data: Path = Path("data")) -> str:
 
 def _check_options(size: int, limit: int | None, crop: str, seed: int) -> None:
     if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UserError(f"The size should be {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}.")
+        raise UserError(f"`--size` should be from {MIN_SIZE} to {MAX_SIZE}. Received: {size}.")
     if limit is not None and limit < 1:
         raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
     if crop not in CROPS:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -48,6 +48,8 @@ class Pictures:
         folder: the cache folder, with `pictures.npy`, `rejected.csv`, `meta.json`, and
             `list_attr.csv` where there are attributes.
         rejected: how many files were skipped.
+        request: what makes `load` find the same pictures again from anywhere: `source`, `limit`,
+            `crop` and `cache`, paths absolute.
     """
 
     pixels: np.ndarray
@@ -55,6 +57,7 @@ class Pictures:
     fingerprint: str
     folder: Path
     rejected: int
+    request: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,0 +1,58 @@
+"""Choosing by the hardware."""
+
+import dataclasses
+
+import pytest
+
+from kerasgan import backend
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu avx2 avx512f avx512_bf16", "bfloat16"),
+        ("fpu avx512f amx_bf16 amx_tile", "bfloat16"),
+        ("fpu avx2 avx512f", "float32"),
+    ],
+)
+def test_precision_follows_the_processor(tmp_path, monkeypatch, flags, expected):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nmodel name : X\nflags\t\t: {flags}\n\n" * 2)
+    found = backend._cpu_flags(cpuinfo)
+    assert found >= set(flags.split())
+    monkeypatch.setattr(backend, "gpus", lambda: [])
+    monkeypatch.setattr(backend, "_cpu_flags", lambda: found)
+    assert backend.pick_precision() == expected
+
+
+def test_a_system_without_cpuinfo_computes_in_float32(tmp_path, monkeypatch):
+    assert backend._cpu_flags(tmp_path / "none") == set()
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float16"), ((6, 1), "float32")],
+)
+def test_precision_follows_the_gpu(monkeypatch, capability, expected):
+    monkeypatch.setattr(backend, "gpus", lambda: ["a GPU"])
+    monkeypatch.setattr(backend, "_compute_capability", lambda: capability)
+    assert backend.pick_precision() == expected
+
+
+def test_auto_is_resolved_and_anything_else_is_kept(tiny, monkeypatch):
+    monkeypatch.setattr(backend, "pick_precision", lambda: "bfloat16")
+    assert backend.resolved(tiny).precision == "float32"
+    auto = dataclasses.replace(tiny, precision="auto")
+    assert backend.resolved(auto) == dataclasses.replace(tiny, precision="bfloat16")
+
+
+def test_what_native_code_says_is_held_back_unless_it_fails(capfd):
+    import os
+
+    with backend._silent_stderr():
+        os.write(2, b"chatter\n")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), backend._silent_stderr():
+        os.write(2, b"why it failed\n")
+        raise ImportError
+    assert capfd.readouterr().err == "why it failed\n"
