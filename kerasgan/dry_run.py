@@ -9,7 +9,7 @@ from kerasgan import backend, images, loop
 from kerasgan.backend import tf
 from kerasgan.data import Pictures
 from kerasgan.gan import GAN
-from kerasgan.loop import TIMED, WARM_UP
+from kerasgan.loop import WARM_UP, timed_enough
 from kerasgan.recipes import Recipe
 
 BYTES = 4  # of a float32, in which weights and optimizer states are kept
@@ -47,10 +47,11 @@ def seconds_an_iteration(gan: GAN, pixels: np.ndarray) -> float:
     real = images.to_float(pixels[: gan.recipe.batch_size])
     for _ in range(WARM_UP):
         gan.train_on_batch(real)
-    began = time.perf_counter()
-    for _ in range(TIMED):
+    began, count, seconds = time.perf_counter(), 0, 0.0
+    while not timed_enough(count, seconds):
         gan.train_on_batch(real)
-    return (time.perf_counter() - began) / TIMED
+        count, seconds = count + 1, time.perf_counter() - began
+    return seconds / count
 
 
 def peak_memory() -> str:

@@ -22,8 +22,9 @@ from kerasgan.gan import GAN, SCALARS
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Checkpoints, Run
 
-WARM_UP = 3  # iterations before the speed is taken: the first compile and allocate
-TIMED = 5  # iterations the speed is taken over
+WARM_UP = 2  # iterations before the speed is taken: the first compile and allocate
+TIMED = 5  # iterations the speed is taken over,
+LONG_ENOUGH = 20.0  # unless fewer take as many seconds
 SMOOTHED = 50  # iterations that the running mean of the pace looks back
 STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
@@ -61,10 +62,10 @@ def train(gan: GAN, batches: Batches, run: Run) -> int | None:
                 recorder.record(iteration, scalars)
                 for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
                     stopper.say(bar, line)
+                if stopper.signal:
+                    break  # before the bar is touched: its terminal may have gone
                 bar.set_postfix_str(clock.state(scalars), refresh=False)
                 bar.update()
-                if stopper.signal:
-                    break
             recorder.save()
     return stopper.signal if iteration < recipe.iters else None
 
@@ -226,7 +227,7 @@ class Clock:
         self.recipe = recipe
         self.quiet = quiet
         self.seconds = 0.0  # that an iteration takes, a running mean
-        self._estimated = False
+        self._timed, self._estimated = 0, False
         self._last = self._said = time.perf_counter()
 
     def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
@@ -238,17 +239,17 @@ class Clock:
         """
         now = time.perf_counter()
         took, self._last = now - self._last, now
-        done = iteration - self.start
-        if done > WARM_UP:
-            share = max(1 / (done - WARM_UP), 1 / SMOOTHED)
-            self.seconds += share * (took - self.seconds)
-        if done == WARM_UP + TIMED:
-            return estimate(self.seconds, self.recipe.iters - iteration)
-        if self.quiet and now - self._said > STATUS_SECONDS:
+        left = self.recipe.iters - iteration
+        if iteration - self.start > WARM_UP:
+            self._timed += 1
+            self.seconds += max(1 / self._timed, 1 / SMOOTHED) * (took - self.seconds)
+        if not self._estimated and timed_enough(self._timed, self._timed * self.seconds):
+            self._estimated = True
+            return estimate(self.seconds, left)
+        if self.quiet and self._timed and now - self._said > STATUS_SECONDS:
             self._said = now
-            left = duration(self.seconds * (self.recipe.iters - iteration))
-            where = f"iteration {iteration:,} of {self.recipe.iters:,}, {left} left"
-            return f"{where}: {self.state(scalars)}"
+            where = f"iteration {iteration:,} of {self.recipe.iters:,}"
+            return f"{where}, {duration(self.seconds * left)} left: {self.state(scalars)}"
         return None
 
     def state(self, scalars: dict[str, float]) -> str:
@@ -257,7 +258,7 @@ class Clock:
         return (
             f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
             f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "
-            f"{rate:.0f} images/s"
+            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s"
         )
 
 
@@ -293,6 +294,11 @@ def control_latents(gan: GAN, run: Run) -> np.ndarray:
         )
         runs.write_latents(run.control_latents, drawn)
     return np.load(run.control_latents, allow_pickle=False)
+
+
+def timed_enough(count: int, seconds: float) -> bool:
+    """Whether iterations timed so far, lasting so long together, tell the pace."""
+    return count >= TIMED or (count > 0 and seconds >= LONG_ENOUGH)
 
 
 def estimate(seconds: float, left: int) -> str:

@@ -188,7 +188,7 @@ def require_a_batch(pictures: "Pictures", recipe: Recipe) -> None:
 
 def exhausted(error: Exception, recipe: Recipe) -> UserError:
     """Explains TensorFlow's one error for a full disk and for too little memory."""
-    if "space" in str(error):
+    if "No space left" in str(error):
         return UserError(
             "The disk should have room for checkpoints. Received: no space left on it. The last "
             "checkpoint stays: make room, then resume the run."

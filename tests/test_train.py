@@ -341,6 +341,38 @@ def test_a_long_run_is_told_what_would_be_faster():
     assert "9.3 days" in slow and "--preset article-lite" in slow
 
 
+@pytest.mark.parametrize(
+    ("seconds", "at"),
+    [(0.1, loop.WARM_UP + loop.TIMED), (5.0, loop.WARM_UP + 4), (60.0, loop.WARM_UP + 1)],
+)
+def test_the_estimate_comes_once_and_early(tiny, monkeypatch, seconds, at):
+    now = [100.0]
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
+    clock = loop.Clock(50, dataclasses.replace(tiny, iters=1050), quiet=False)
+    said = {}
+    for done in range(1, 30):
+        now[0] += seconds
+        line = clock.tick(50 + done, dict.fromkeys(SCALARS, 0.5))
+        if line:
+            said[done] = line
+    expected = f"{1000 - at:,} iterations at {seconds:.2f} s each will take about"
+    assert list(said) == [at] and said[at].startswith(expected)
+
+
+def test_where_no_bar_is_shown_a_line_comes_every_minute(tiny, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
+    clock = loop.Clock(0, dataclasses.replace(tiny, iters=1000), quiet=True)
+    lines = []
+    for done in range(1, 201):
+        now[0] += 1.0
+        lines.append(clock.tick(done, dict.fromkeys(SCALARS, 0.5)))
+    said = [(i + 1, line) for i, line in enumerate(lines) if line]
+    assert [i for i, _ in said] == [7, 61, 122, 183]
+    assert said[1][1].startswith("iteration 61 of 1,000, 16 min left: d_loss 0.500")
+    assert said[1][1].endswith("4 images/s")
+
+
 def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     parse = train.build_parser().parse_args
