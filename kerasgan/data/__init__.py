@@ -76,7 +76,9 @@ def find_source(data: Path = Path("data")) -> str:
 
 def _check_options(size: int, limit: int | None, crop: str, seed: int) -> None:
     if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UserError(f"`--size` should be from {MIN_SIZE} to {MAX_SIZE}. Received: {size}.")
+        raise UserError(
+            f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
+        )
     if limit is not None and limit < 1:
         raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
     if crop not in CROPS:
