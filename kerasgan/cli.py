@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
-BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
+SIGPIPE = 13  # which Windows does not name
+BROKEN_PIPE = 128 + SIGPIPE
 
 
 class UserError(Exception):

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Matches the temporary names of `atomic_path`, which stay behind only where a process is killed.
+LEFTOVERS = ".*.tmp*"
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:

@@ -31,6 +31,12 @@ def to_uint8(pictures: np.ndarray) -> np.ndarray:
     return np.clip(np.rint((pictures + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
+def grid_shape(count: int, columns: int | None = None) -> tuple[int, int]:
+    """Returns the rows and columns of a grid that holds `count` pictures, near a square."""
+    columns = columns or math.ceil(math.sqrt(count))
+    return math.ceil(count / columns), columns
+
+
 def make_grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Lays pictures out in rows, in reading order, with no gap.
 
@@ -42,8 +48,7 @@ def make_grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
         uint8, (rows * H, columns * W, C); places left over are black.
     """
     count, height, width, channels = pictures.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
+    rows, columns = grid_shape(count, columns)
     grid = np.zeros((rows * columns, height, width, channels), np.uint8)
     grid[:count] = pictures
     grid = grid.reshape(rows, columns, height, width, channels)

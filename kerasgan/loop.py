@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import tf
-from kerasgan.cli import UserError, duration, progress
+from kerasgan.cli import SIGPIPE, UserError, duration, progress
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN, SCALARS
 from kerasgan.recipes import Recipe
@@ -29,7 +29,6 @@ SMOOTHED = 50  # iterations that the running mean of the pace looks back
 STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 MOVED_WITHIN = 10  # iterations in which both networks must have changed
-SIGPIPE = 13  # which Windows does not name
 A_DAY = 24 * 3600.0
 
 

@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 from kerasgan import images
 from kerasgan.cli import UserError
 from kerasgan.data import Pictures
-from kerasgan.files import atomic_path
+from kerasgan.files import LEFTOVERS, atomic_path
 from kerasgan.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Run:
     def remove_leftovers(self) -> None:
         """Removes half-written files that a killed process left."""
         for folder in (self.folder, self.control):
-            for path in folder.glob(".*.tmp*"):
+            for path in folder.glob(LEFTOVERS):
                 path.unlink(missing_ok=True)
         for path in self.checkpoints.glob("*_temp"):
             shutil.rmtree(path, ignore_errors=True)
@@ -340,11 +340,7 @@ class Checkpoints:
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     with atomic_path(path) as temporary:
-        temporary.write_text(_to_json(values))
-
-
-def _to_json(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=2) + "\n"
+        temporary.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

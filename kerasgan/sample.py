@@ -177,14 +177,9 @@ def _advance(bar: tqdm, value: np.ndarray) -> np.ndarray:
 
 def _lay_out(pictures: np.ndarray, grid: tuple[int, int] | None) -> np.ndarray:
     """Makes a grid of pictures (N, H, W, C) that has all its rows, even where N leaves some out."""
-    rows, columns = grid or _near_square(len(pictures))
+    rows, columns = grid or images.grid_shape(len(pictures))
     missing = rows * columns - len(pictures)
     return images.make_grid(np.pad(pictures, ((0, missing), (0, 0), (0, 0), (0, 0))), columns)
-
-
-def _near_square(count: int) -> tuple[int, int]:
-    columns = math.ceil(math.sqrt(count))
-    return math.ceil(count / columns), columns
 
 
 def _holds(path: Path, picture: np.ndarray) -> bool:
@@ -251,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises UserError for a flag that is out of its range or clashes with another."""
-    rows, columns = args.grid or _near_square(max(args.n, 1))
+    rows, columns = args.grid or images.grid_shape(max(args.n, 1))
     separate = args.separate is not None
     suffix = _suffix(args)
     rules = [

@@ -30,7 +30,7 @@ import kerasgan
 from kerasgan.cli import UserError
 from kerasgan.data.decode import Decoded
 from kerasgan.data.text import megabytes, plural, printable
-from kerasgan.files import atomic_path
+from kerasgan.files import LEFTOVERS, atomic_path
 
 FORMAT = 1  # raised whenever the same options give other pixels or other files
 DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what opening a damaged cache raises
@@ -185,7 +185,7 @@ def fingerprint(path: Path) -> str:
 
 def remove_abandoned(cache: Path) -> None:
     """Removes what builds that were killed a day or more ago have left in the cache."""
-    for folder in cache.glob(".*.tmp"):
+    for folder in cache.glob(LEFTOVERS):
         if folder.is_dir() and time.time() - folder.stat().st_mtime > ABANDONED:
             shutil.rmtree(folder, ignore_errors=True)
 
