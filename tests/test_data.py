@@ -21,6 +21,7 @@ from kerasgan.cli import UserError, run
 from kerasgan.data import __main__ as command
 from kerasgan.data import cache as cache_module
 from kerasgan.data import folder as folder_module
+from kerasgan.data import prepare
 from kerasgan.data.decode import Decoded
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +54,11 @@ def values(pictures: data.Pictures) -> list[int]:
     return [int(picture[8, 8, 1]) for picture in pictures.pixels]
 
 
+def caches(folder: Path) -> list[Path]:
+    """The caches below a folder, finished or not, without the notes of recent requests."""
+    return [path for path in (folder / "cache").iterdir() if path.name != "recent"]
+
+
 def rejected(pictures: data.Pictures) -> list[list[str]]:
     path = pictures.folder / "rejected.csv"
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -68,11 +74,18 @@ def test_pictures_in_the_order_of_their_names(faces: Path) -> None:
     assert rejected(pictures) == [["path", "reason"]]
     assert {path.name for path in pictures.folder.iterdir()} == {
         "pictures.npy",
+        "pictures.csv",
         "rejected.csv",
         "meta.json",
     }
     meta = json.loads((pictures.folder / "meta.json").read_text())
-    assert meta["count"] == 5 and meta["options"] == {"size": 16, "limit": None, "crop": "auto"}
+    assert meta["count"] == 5 and meta["options"] == {
+        "size": 16,
+        "limit": None,
+        "crop": "auto",
+        "channels": 3,
+    }
+    assert pictures.table.names == ["B.png", "a.png", "b/a.PNG", "b/c.jpg", "c.webp"]
 
 
 def test_order_does_not_depend_on_how_many_are_decoded_at_once(
@@ -81,12 +94,12 @@ def test_order_does_not_depend_on_how_many_are_decoded_at_once(
     for number in range(30):
         add(tmp_path / "faces", f"{number:02d}.png", number)
 
-    def slow_at_first(path: str, size: int, crop: str) -> Decoded:
+    def slow_at_first(path: str, size: int, crop: str, channels: int) -> Decoded:
         number = int(Path(path).stem)
         time.sleep((30 - number) / 3000)
         return Decoded(np.full((size, size, 3), number, np.uint8), False, False)
 
-    monkeypatch.setattr(folder_module, "decode", slow_at_first)
+    monkeypatch.setattr(prepare, "decode", slow_at_first)
     assert values(load(tmp_path / "faces")) == list(range(30))
 
 
@@ -94,7 +107,7 @@ def test_second_load_maps_and_does_not_decode(
     faces: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = load(faces)
-    monkeypatch.setattr(folder_module, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(prepare, "decode", lambda *_: pytest.fail("decoded again"))
     second = load(faces)
     assert isinstance(second.pixels, np.memmap) and not second.pixels.flags.writeable
     np.testing.assert_array_equal(first.pixels, second.pixels)
@@ -116,7 +129,7 @@ def test_key_follows_files_and_options(faces: Path) -> None:
     assert load(faces, seed=5).folder == removed.folder
 
 
-CHANGES = {"size": 17, "limit": 3, "crop": "none"}
+CHANGES = {"size": 17, "limit": 3, "crop": "none", "channels": 1}
 
 
 def test_limit_counts_usable_pictures(faces: Path) -> None:
@@ -239,7 +252,7 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
     message = r"2 rejected \(not a picture in a known format: 1, empty file: 1\)"
     with pytest.raises(UserError, match=message):
         load(folder)
-    assert len(list((tmp_path / "cache").iterdir())) == 1  # the good one's
+    assert len(caches(tmp_path)) == 1  # the good one's
     path.unlink()
     (folder / "b.png").unlink()
     with pytest.raises(UserError, match="with none"):
@@ -250,12 +263,14 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
     ("source", "options", "message"),
     [
         ("nowhere", {}, "does not exist"),
-        ("file.zip", {}, "is a file"),
+        ("file.zip", {}, "should be a whole zip or tar file"),
+        ("file.txt", {}, "is a file of another kind"),
         ("x" * 5000, {}, "does not exist"),
         ("a\0b", {}, "does not exist"),
         (".", {"size": 0}, r"4 to 1024 pixels\. Received: 0"),
         (".", {"limit": 0}, r"--limit should be at least 1 picture\. Received: 0"),
         (".", {"crop": "face"}, r"--crop should be one of auto, center, celeba, none"),
+        (".", {"channels": 2}, r"`--channels` should be 3 \(RGB\) or 1 \(grey\)"),
         (".", {"seed": -1}, "--seed should be 0 or more"),
     ],
 )
@@ -268,6 +283,7 @@ def test_mistakes_have_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file.zip").write_bytes(b"PK")
+    Path("file.txt").write_text("dear diary")
     with pytest.raises(UserError, match=message) as caught:
         data.load(source, **{"size": 16, **options})
     assert "\n" not in str(caught.value)
@@ -287,7 +303,7 @@ def test_full_disk(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module.PictureWriter, "append", full)
     with pytest.raises(UserError, match=r"needs up to 15\.4 MB.*--limit"):
         load(faces, size=1012)  # 5 * 1012 * 1012 * 3 = 15.36 million bytes
-    assert not list((faces.parent / "cache").iterdir())
+    assert not caches(faces.parent)
     usage = shutil.disk_usage(faces)._replace(free=1000)
     monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="where 0.0 MB are free"):
@@ -301,7 +317,7 @@ def test_ctrl_c_leaves_no_cache(faces: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cache_module.PictureWriter, "append", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load(faces)
-    assert not list((faces.parent / "cache").iterdir())
+    assert not caches(faces.parent)
 
 
 def test_folder_left_by_a_killed_build_is_removed_after_a_day(faces: Path) -> None:
@@ -317,13 +333,13 @@ SLOW_BUILD = """
 import sys, time
 from pathlib import Path
 from kerasgan import data
-from kerasgan.data import folder
-original = folder.decode
+from kerasgan.data import prepare
+original = prepare.decode
 def slow(*arguments):
     print("decoding", flush=True)
     time.sleep(float(sys.argv[2]))
     return original(*arguments)
-folder.decode = slow
+prepare.decode = slow
 faces = Path(sys.argv[1])
 print(data.load(str(faces), size=16, cache=faces.parent / "cache").fingerprint)
 """
@@ -346,7 +362,7 @@ def test_two_processes_build_the_same_cache(faces: Path) -> None:
     assert all("decoding" in output for output, _ in results)  # neither found it finished
     fingerprints = {output.splitlines()[-1] for output, _ in results}
     assert fingerprints == {load(faces).fingerprint}
-    assert len(list((faces.parent / "cache").iterdir())) == 1
+    assert len(caches(faces.parent)) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX's SIGINT")
@@ -356,7 +372,7 @@ def test_interrupted_process_leaves_no_cache(faces: Path) -> None:
     build.send_signal(signal.SIGINT)
     build.communicate(timeout=60)
     assert build.returncode != 0
-    assert not list((faces.parent / "cache").iterdir())
+    assert not caches(faces.parent)
 
 
 def test_find_source(tmp_path: Path) -> None:
@@ -385,7 +401,7 @@ def test_command_exports(faces: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(command.main, words) == 0
     assert capsys.readouterr().out == f"5 pictures of 16x16 from {faces}\n"
     names = [f"00000{number}.png" for number in range(5)]
-    assert sorted(path.name for path in target.iterdir()) == names
+    assert sorted(path.name for path in target.iterdir()) == [*names, "pictures.csv"]
     for value, name in enumerate(names, start=1):
         with Image.open(target / name) as picture:
             assert (np.asarray(picture) == np.full((16, 16, 3), value)).all()

@@ -29,14 +29,14 @@ def test_pictures_and_attributes_are_the_drawn_ones(tmp_path: Path) -> None:
     pictures = data.load("built-in", size=128, limit=3, seed=7, cache=tmp_path)
     assert pictures.source == data.BUILT_IN and pictures.rejected == 0
     assert not pictures.pixels.flags.writeable
-    header, *rows = table(pictures.folder / "list_attr.csv")
-    assert header == ["image_id", *ATTRIBUTES] and len(rows) == 3
+    header, *rows = table(pictures.folder / "pictures.csv")
+    assert header == ["picture", "name", *ATTRIBUTES] and len(rows) == 3
     for index, row in enumerate(rows):
         portrait, attributes = draw_portrait(index, 7)
         np.testing.assert_array_equal(pictures.pixels[index], portrait)
-        assert row[0] == f"{index:06d}.png"
-        assert [value == "1" for value in row[1:]] == [attributes[name] for name in ATTRIBUTES]
-        assert set(row[1:]) <= {"1", "-1"}
+        assert row[:2] == [str(index), f"{index:06d}"]
+        assert [value == "1" for value in row[2:]] == [attributes[name] for name in ATTRIBUTES]
+        assert set(row[2:]) <= {"1", "-1"}
     assert table(pictures.folder / "rejected.csv") == [["path", "reason"]]
 
 
@@ -55,7 +55,7 @@ def test_same_for_any_number_of_processes(tmp_path: Path) -> None:
         tally = drawing.draw_faces(16, 7, 0, folder, workers=workers)
         assert tally.count == 7
         found.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert set(found[0]) == {"pictures.npy", "list_attr.csv", "rejected.csv"}
+    assert set(found[0]) == {"pictures.npy", "pictures.csv", "rejected.csv"}
     assert found[0] == found[1] == found[2]
 
 
@@ -63,7 +63,7 @@ def test_key_follows_options_but_not_the_folders_ones(tmp_path: Path) -> None:
     plain = data.load("built-in", size=16, limit=1, cache=tmp_path).folder
     assert data.load("built-in", size=16, limit=1, crop="none", cache=tmp_path).folder == plain
     keys = {
-        plan_built_in(size=size, count=count, seed=seed).key
+        plan_built_in(size=size, channels=3, count=count, seed=seed).key
         for size in (16, 32)
         for count in (1, 2)
         for seed in (0, 1)
@@ -102,7 +102,7 @@ def test_ctrl_c_stops_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt):
         drawing.draw_faces(16, 1000, 0, tmp_path, workers=2)
     assert [process.poll() for process in started].count(None) == 0 and len(started) == 2
-    assert len(list(tmp_path.glob("list_attr.csv"))) == 0
+    assert len(list(tmp_path.glob("pictures.csv"))) == 0
 
 
 class Interrupting:
@@ -119,7 +119,7 @@ class Interrupting:
 
 
 def test_failing_process_is_told(tmp_path: Path) -> None:
-    arguments = [os.fspath(tmp_path / "missing.npy"), "128", "0", "1", "0", "16"]
+    arguments = [os.fspath(tmp_path / "missing.npy"), "128", "0", "1", "0", "16", "3"]
     assert _draw_worker.main(arguments) == _draw_worker.IO_FAILED + 2  # ENOENT
     with pytest.raises(FileNotFoundError):
         drawing.draw_in_processes([arguments], lambda: None)
@@ -135,4 +135,5 @@ def test_command_exports_attributes(tmp_path: Path, capsys: pytest.CaptureFixtur
         "000000.png",
         "000001.png",
         "list_attr.csv",
+        "pictures.csv",
     ]

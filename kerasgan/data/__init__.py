@@ -1,13 +1,31 @@
-"""Pictures in: a folder, or the built-in faces, as one memory-mapped uint8 array."""
+"""Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kerasgan.cli import UserError
+from kerasgan.data.archive import ARCHIVES, open_archive
+from kerasgan.data.arrays import ArraySource
 from kerasgan.data.built_in import BUILT_IN, BUILT_IN_COUNT, plan_built_in
-from kerasgan.data.cache import Pictures, describe, open_or_build
+from kerasgan.data.cache import (
+    DAMAGED,
+    FORMAT,
+    Pictures,
+    Plan,
+    describe,
+    make_key,
+    open_cache,
+    open_or_build,
+)
 from kerasgan.data.decode import CROPS
-from kerasgan.data.folder import plan_folder, walk
+from kerasgan.data.folder import FolderSource, walk
+from kerasgan.data.prepare import Preparation
+from kerasgan.data.recent import recall, remember, take_stamps
+from kerasgan.data.source import Source
+from kerasgan.data.table import Table
+from kerasgan.data.text import printable
 
 __all__ = [
     "BUILT_IN",
@@ -15,12 +33,15 @@ __all__ = [
     "CACHE",
     "CROPS",
     "Pictures",
+    "Table",
     "describe",
     "find_source",
     "load",
+    "open_source",
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
+ARRAYS = (".npy", ".npz")
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -30,8 +51,10 @@ def load(
     size: int,
     limit: int | None = None,
     crop: str = "auto",
+    channels: int = 3,
     cache: Path = CACHE,
     seed: int = 0,
+    rebuild: bool = False,
 ) -> Pictures:
     """Prepares a source's pictures, or maps what an earlier call prepared.
 
@@ -39,42 +62,116 @@ def load(
     become white.
 
     Args:
-        source: a folder, searched with its sub-folders, or "built-in" for the drawn faces.
+        source: see `open_source`, or "built-in" for the drawn faces.
         size: height and width of the pictures, in pixels, 4 to 1024.
-        limit: at most how many pictures, the first by name; None for all of a folder, or for
+        limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
             square), "center", "celeba" and "none". The drawn faces are square already.
+        channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
-        seed: chooses the drawn faces, 0 or more; a folder's pictures do not depend on it.
+        seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
+        rebuild: whether to prepare them anew although a cache has them.
 
     Returns:
-        The pictures, in the order of their names.
+        The pictures, in the order of their source.
 
     Raises:
         UserError: an argument is out of range, there is no usable picture, or the cache cannot
             be written.
     """
     source, cache = str(source), Path(cache)
-    _check_options(size, limit, crop, seed)
+    _check_options(size, limit, crop, channels, seed)
+    place = source if source == BUILT_IN else os.path.abspath(os.path.expanduser(source))
+    request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
     if source == BUILT_IN:
-        plan = plan_built_in(size=size, count=limit or BUILT_IN_COUNT, seed=seed)
-    else:
-        plan = plan_folder(source, size=size, limit=limit, crop=crop, cache=cache)
-    request = {"source": source, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
-    if source != BUILT_IN:
-        request["source"] = str(Path(source).expanduser().resolve())
-    return replace(open_or_build(plan, cache), request=request)
+        count = limit or BUILT_IN_COUNT
+        plan = plan_built_in(size=size, channels=channels, count=count, seed=seed)
+        return replace(open_or_build(plan, cache, rebuild), request=request)
+    options = {"size": size, "limit": limit, "crop": crop, "channels": channels}
+    pictures = None if rebuild else _recalled(source, place, options, cache)
+    if pictures is None:
+        pictures = _prepared(source, place, options, cache, rebuild)
+    return replace(pictures, request=request)
+
+
+def open_source(source: str, cache: Path = CACHE) -> Source:
+    """Lists what a source holds.
+
+    Args:
+        source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
+            `.npz` file of arrays.
+        cache: the folder of caches, left out of a folder's listing.
+
+    Raises:
+        UserError: it is none of these, is damaged or holds no picture.
+    """
+    path = os.path.expanduser(source)
+    rule = (
+        "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
+        "(.npy, .npz) or the word built-in"
+    )
+    if not os.path.exists(path):
+        raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
+    if os.path.isdir(path):
+        return FolderSource(source, skip=[cache])
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
+    if path.lower().endswith(ARRAYS):
+        return ArraySource(source)
+    if path.lower().endswith(ARCHIVES):
+        return open_archive(source)
+    raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
 
 
 def find_source(data: Path = Path("data")) -> str:
-    """Returns `data` if there is a picture file in it, outside its `cache`, else "built-in"."""
+    """Returns the source in `data`: itself if there is a picture file in it, outside its
+    `cache`; else the first archive or array file in it; else "built-in".
+    """
     data = Path(data)
-    found = data.is_dir() and any(not entry.problem for entry in walk(data, [data / "cache"]))
-    return str(data) if found else BUILT_IN
+    if not data.is_dir():
+        return BUILT_IN
+    if any(not entry.problem for entry in walk(data, [data / "cache"])):
+        return str(data)
+    files = sorted(str(path) for path in data.iterdir() if path.is_file())
+    return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 
-def _check_options(size: int, limit: int | None, crop: str, seed: int) -> None:
+def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
+    """Maps the pictures that the same request led to last, if the source is the same since."""
+    folder = recall(cache, {"format": FORMAT, "source": place, **options})
+    if folder is None:
+        return None
+    try:
+        return open_cache(folder, source, options["size"], options["channels"])
+    except DAMAGED:
+        return None  # to be noticed, and said, where it is prepared again
+
+
+def _prepared(
+    source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
+) -> Pictures:
+    """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
+    opened = open_source(source, cache)
+    stamps = take_stamps(opened.watched())
+    preparation = Preparation(opened, **options)
+    plan = Plan(
+        source=source,
+        name=f"{opened.slug}-{options['size']}",
+        key=make_key({**options, "labels": list(opened.label_names)}, opened.state()),
+        options=options,
+        size=options["size"],
+        channels=options["channels"],
+        label_names=list(opened.label_names),
+        at_most=preparation.at_most,
+        prepare=preparation,
+    )
+    pictures = open_or_build(plan, cache, rebuild)
+    remember(cache, {"format": FORMAT, "source": place, **options}, pictures.folder, stamps)
+    return pictures
+
+
+def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(
             f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
@@ -83,5 +180,7 @@ def _check_options(size: int, limit: int | None, crop: str, seed: int) -> None:
         raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
     if crop not in CROPS:
         raise UserError(f"--crop should be one of {', '.join(CROPS)}. Received: {crop}.")
+    if channels not in (1, 3):
+        raise UserError(f"`--channels` should be 3 (RGB) or 1 (grey). Received: {channels}.")
     if seed < 0:
         raise UserError(f"--seed should be 0 or more. Received: {seed}.")

@@ -1,6 +1,6 @@
 """Prepares pictures for training, and writes them out to look at.
 
-python -m kerasgan.data SOURCE [--size 128] [--limit N] [--export DIR]
+python -m kerasgan.data SOURCE [--size 128] [--crop auto] [--limit N] [--export DIR|ZIP]
 """
 
 import argparse
@@ -28,8 +28,10 @@ def _command(argv: Sequence[str] | None) -> int:
         size=arguments.size,
         limit=arguments.limit,
         crop=arguments.crop,
+        channels=arguments.channels,
         cache=arguments.cache,
         seed=arguments.seed,
+        rebuild=arguments.rebuild,
     )
     print(describe(pictures))
     if arguments.export is not None:
@@ -49,7 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help=f"a folder of pictures, searched with its sub-folders, or {BUILT_IN} for drawn faces",
+        help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
+        f".npy or .npz file of arrays; or {BUILT_IN} for drawn faces",
     )
     parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
     parser.add_argument(
@@ -65,15 +68,30 @@ def build_parser() -> argparse.ArgumentParser:
         help="part that is kept: center = the largest centred square, celeba = the tutorial's "
         "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
     )
-    parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="folder of caches")
+    parser.add_argument(
+        "--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey"
+    )
+    parser.add_argument(
+        "--out",
+        "--cache",
+        dest="cache",
+        type=Path,
+        default=CACHE,
+        metavar="CACHE",
+        help="folder where prepared pictures are kept",
+    )
+    parser.add_argument(
+        "--rebuild", action="store_true", help="prepare anew, whatever is in the cache already"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only"
     )
     parser.add_argument(
         "--export",
         type=Path,
-        metavar="DIR",
-        help="also write the prepared pictures into this new or empty folder, as PNG",
+        metavar="DIR|ZIP",
+        help="also write the prepared pictures as PNG, with their attributes, into this new "
+        "folder or .zip",
     )
     return parser
 

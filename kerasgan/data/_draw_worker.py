@@ -1,6 +1,6 @@
 """Draws a slice of the built-in faces, here or as a process of its own.
 
-python -m kerasgan.data._draw_worker PIXELS OFFSET START STOP SEED SIZE
+python -m kerasgan.data._draw_worker PIXELS OFFSET START STOP SEED SIZE CHANNELS
 """
 
 import csv
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kerasgan.data.decode import resize
+from kerasgan.data.decode import resize, to_channels
 from kerasgan.data.portraits import ATTRIBUTES, draw_portrait
 
 IO_FAILED = 100  # added to `errno` in the exit code of a process that could not write
@@ -23,7 +23,7 @@ def attributes_part(folder: Path, start: int) -> Path:
 
 
 def draw_slice(
-    pixels: Path, offset: int, start: int, stop: int, seed: int, size: int
+    pixels: Path, offset: int, start: int, stop: int, seed: int, size: int, channels: int
 ) -> Iterator[int]:
     """Draws faces into their places in a `.npy` file, yielding each one's number when done.
 
@@ -36,25 +36,27 @@ def draw_slice(
         stop: one more than the last face's number.
         seed: chooses the faces.
         size: height and width of the pictures, in pixels.
+        channels: 3 for RGB, 1 for grey.
     """
     part = attributes_part(pixels.parent, start)
     with open(pixels, "r+b") as file, open(part, "x", encoding="utf-8", newline="") as table:
         rows = csv.writer(table, lineterminator="\n")
-        file.seek(offset + start * size * size * 3)
+        file.seek(offset + start * size * size * channels)
         for index in range(start, stop):
             portrait, attributes = draw_portrait(index, seed)
-            file.write(resize(Image.fromarray(portrait), size).tobytes())
+            picture = resize(Image.fromarray(portrait), size)
+            file.write(to_channels(picture, channels).tobytes())
             signs = [1 if attributes[name] else -1 for name in ATTRIBUTES]
-            rows.writerow([f"{index:06d}.png", *signs])
+            rows.writerow([index, f"{index:06d}", *signs])
             yield index
 
 
 def main(argv: list[str]) -> int:
     """Draws the slice in `argv`, writing one byte to standard output for each picture."""
     pixels, *numbers = argv
-    offset, start, stop, seed, size = map(int, numbers)
+    offset, start, stop, seed, size, channels = map(int, numbers)
     try:
-        for _ in draw_slice(Path(pixels), offset, start, stop, seed, size):
+        for _ in draw_slice(Path(pixels), offset, start, stop, seed, size, channels):
             os.write(1, b".")
     except BrokenPipeError:  # whoever wanted the pictures is gone
         return 0

@@ -2,10 +2,13 @@
 
 A cache is a folder named by its source and by a key over all that determines its pixels:
 
-    pictures.npy    uint8 (N, size, size, 3)
+    pictures.npy    uint8 (N, size, size, C), C = 3, or 1 for greys
+    pictures.csv    where each picture came from, its class and attributes (`data.table`)
     rejected.csv    path,reason of every file that gave no picture
     meta.json       options, counts, fingerprint
-    list_attr.csv   attributes, as in CelebA, where the source knows them
+
+Beside the caches, `recent/` notes which cache a request led to and what its source looked like,
+so that the next start need not list a large source again.
 """
 
 import csv
@@ -20,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -29,10 +33,11 @@ import numpy as np
 import kerasgan
 from kerasgan.cli import UserError
 from kerasgan.data.decode import Decoded
+from kerasgan.data.table import Table, read_table
 from kerasgan.data.text import megabytes, plural, printable
 from kerasgan.files import LEFTOVERS, atomic_path
 
-FORMAT = 1  # raised whenever the same options give other pixels or other files
+FORMAT = 2  # raised whenever the same options give other pixels or other files
 DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what opening a damaged cache raises
 ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
 
@@ -42,14 +47,15 @@ class Pictures:
     """Prepared pictures, mapped from the disk.
 
     Attributes:
-        pixels: uint8 in 0..255, (N, size, size, 3), RGB, memory-mapped, read-only.
+        pixels: uint8 in 0..255, (N, size, size, C), RGB or grey, memory-mapped, read-only.
         source: what the user named: a folder's path, or "built-in".
         fingerprint: sha256 of the pixels, in hex.
-        folder: the cache folder, with `pictures.npy`, `rejected.csv`, `meta.json`, and
-            `list_attr.csv` where there are attributes.
+        folder: the cache folder, with `pictures.npy`, `pictures.csv`, `rejected.csv` and
+            `meta.json`.
         rejected: how many files were skipped.
         request: what makes `load` find the same pictures again from anywhere: `source`, `limit`,
             `crop` and `cache`, paths absolute.
+        label_names: the classes, where the source has any.
     """
 
     pixels: np.ndarray
@@ -58,6 +64,26 @@ class Pictures:
     folder: Path
     rejected: int
     request: dict[str, Any] = field(default_factory=dict)
+    label_names: list[str] = field(default_factory=list)
+
+    @cached_property
+    def table(self) -> Table:
+        """Names, labels and attributes of the pictures; read at the first use.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        path = self.folder / "pictures.csv"
+        try:
+            table = read_table(path, self.label_names)
+            if len(table.names) != len(self.pixels):
+                raise ValueError(f"{len(table.names)} rows for {len(self.pixels)} pictures")
+        except DAMAGED as error:
+            raise UserError(
+                f"A cache should be whole. Received: {printable(f'{path} ({error})')}. Remove "
+                f"{printable(str(self.folder))}; it is made again at the next start."
+            ) from error
+        return table
 
 
 @dataclass
@@ -68,6 +94,9 @@ class Tally:
     rejected: int = 0
     enlarged: int = 0
     over_white: int = 0
+    unlabelled: int = 0
+    without_attributes: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def add(self, picture: Decoded) -> None:
         """Counts one more usable picture."""
@@ -86,6 +115,8 @@ class Plan:
         key: sha256 over all that determines the pixels, in hex.
         options: what the user may choose, for `meta.json`.
         size: height and width of the pictures, in pixels.
+        channels: 3 for RGB, 1 for grey.
+        label_names: the classes, where the source has any.
         at_most: how many pictures there can be.
         prepare: writes all files but `meta.json` into the folder it is given.
     """
@@ -95,25 +126,30 @@ class Plan:
     key: str
     options: dict[str, Any]
     size: int
+    channels: int
+    label_names: list[str]
     at_most: int
     prepare: Callable[[Path], Tally]
 
 
-def open_or_build(plan: Plan, cache: Path) -> Pictures:
+def open_or_build(plan: Plan, cache: Path, rebuild: bool = False) -> Pictures:
     """Maps a plan's pictures, prepared first unless a cache has them.
 
     Args:
         plan: the source and its options.
         cache: the folder of caches, made if need be.
+        rebuild: whether to prepare them although a cache has them.
 
     Raises:
         UserError: there is no usable picture, or the cache cannot be written.
     """
     slug = re.sub(r"[^A-Za-z0-9]+", "-", plan.name).strip("-")[-32:] or "pictures"
     folder = cache / f"{slug}-{plan.key[:12]}"
+    if rebuild:
+        shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(folder):
         try:
-            return open_cache(folder, plan)
+            return open_cache(folder, plan.source, plan.size, plan.channels)
         except DAMAGED as error:
             message = f"The cache {folder} is damaged ({error}); preparing it again."
             print(printable(message), file=sys.stderr)
@@ -125,24 +161,37 @@ def open_or_build(plan: Plan, cache: Path) -> Pictures:
         if not os.path.exists(folder):
             raise _write_error(plan, cache, error) from error
     try:
-        return open_cache(folder, plan)
+        return open_cache(folder, plan.source, plan.size, plan.channels)
     except DAMAGED as error:
         place = printable(f"{folder} ({error})")
         raise UserError(f"A cache should be readable. Received: {place}. Remove it.") from error
 
 
-def open_cache(folder: Path, plan: Plan) -> Pictures:
+def open_cache(folder: Path, source: str, size: int, channels: int) -> Pictures:
     """Maps the pictures of a finished cache.
+
+    Args:
+        folder: the cache.
+        source: what the user named.
+        size: height and width that the pictures should have, in pixels.
+        channels: that they should have.
 
     Raises:
         OSError, ValueError, KeyError, TypeError: its files are not what was written.
     """
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
-    shape = (meta["count"], plan.size, plan.size, 3)
+    shape = (meta["count"], size, size, channels)
     if pixels.shape != shape or pixels.dtype != np.uint8:
         raise ValueError(f"pictures.npy has shape {pixels.shape}, not {shape}")
-    return Pictures(pixels, plan.source, meta["fingerprint"], folder, meta["rejected"])
+    return Pictures(
+        pixels,
+        source,
+        meta["fingerprint"],
+        folder,
+        meta["rejected"],
+        label_names=meta["label_names"],
+    )
 
 
 def build(plan: Plan, folder: Path) -> None:
@@ -158,6 +207,7 @@ def build(plan: Plan, folder: Path) -> None:
             "kerasgan": kerasgan.__version__,
             "source": plan.source,
             "options": plan.options,
+            "label_names": plan.label_names,
             **asdict(tally),
             "fingerprint": fingerprint(temporary / "pictures.npy"),
         }
@@ -196,14 +246,15 @@ class PictureWriter:
     Plain writes, since on a full disk these raise, where a memory map would kill the process.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, channels: int = 3) -> None:
         self.size = size
+        self.channels = channels
         self.count = 0
         self._file: BinaryIO = open(path, "xb")
-        write_header(self._file, 0, size)
+        write_header(self._file, 0, size, channels)
 
     def append(self, picture: np.ndarray) -> None:
-        """Writes one picture, uint8 (size, size, 3)."""
+        """Writes one picture, uint8 (size, size, channels)."""
         self._file.write(picture.tobytes())
         self.count += 1
 
@@ -219,14 +270,14 @@ class PictureWriter:
         with self._file:
             if kind is None:
                 self._file.seek(0)
-                write_header(self._file, self.count, self.size)
+                write_header(self._file, self.count, self.size, self.channels)
                 self._file.flush()
                 os.fsync(self._file.fileno())  # or a power cut might leave a named, empty cache
 
 
-def write_header(file: BinaryIO, count: int, size: int) -> None:
+def write_header(file: BinaryIO, count: int, size: int, channels: int = 3) -> None:
     """Writes the header of a `.npy` file of `count` pictures, of the same length for any count."""
-    shape = (count, size, size, 3)
+    shape = (count, size, size, channels)
     np.lib.format.write_array_header_1_0(
         file, {"descr": "|u1", "fortran_order": False, "shape": shape}
     )
@@ -251,13 +302,21 @@ def describe(pictures: Pictures) -> str:
         notes.append(f"{meta['enlarged']:,} enlarged")
     if meta["over_white"]:
         notes.append(f"{meta['over_white']:,} with transparency, laid over white")
+    if meta["without_attributes"]:
+        notes.append(f"{meta['without_attributes']:,} without attributes")
+    if meta["unlabelled"]:
+        notes.append(f"{meta['unlabelled']:,} without a label")
+    notes += meta["notes"]
     count, size = pictures.pixels.shape[:2]
-    what = f"{plural(count, 'picture')} of {size}x{size} from {pictures.source}"
+    kind = "grey picture" if pictures.pixels.shape[3] == 1 else "picture"
+    what = f"{plural(count, kind)} of {size}x{size} from {pictures.source}"
+    if classes := len(pictures.label_names):
+        what += f", in {classes:,} classes"
     return printable(f"{what} ({'; '.join(notes)})" if notes else what)
 
 
 def _needed(plan: Plan) -> int:
-    return plan.at_most * plan.size * plan.size * 3
+    return plan.at_most * plan.size * plan.size * plan.channels
 
 
 def _check_space(plan: Plan, cache: Path) -> None:

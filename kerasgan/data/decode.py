@@ -1,5 +1,6 @@
-"""One picture file, of any kind, to one square of RGB."""
+"""One picture, of any kind, to one square of RGB or grey."""
 
+import io
 import struct
 import zlib
 from functools import lru_cache
@@ -7,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from kerasgan.data.source import Raw
 
 CROPS = ("auto", "center", "celeba", "none")
 CELEBA_SIZE = (178, 218)  # width, height of CelebA's aligned pictures
@@ -54,11 +57,33 @@ class Rejected(Exception):
     """A file that gives no picture; the message is the reason, for `rejected.csv`."""
 
 
+class Upright(NamedTuple):
+    """A picture opened, turned upright and made RGB, not cropped yet.
+
+    Attributes:
+        image: RGB; a JPEG file's may be at a reduced scale.
+        width: of the whole picture, in pixels.
+        height: of the whole picture, in pixels.
+        format: what the file is, "JPEG" for example; "array" for pixels.
+        mode: Pillow's name of how its pixels were kept, "RGB" or "L" for example.
+        turned: whether its EXIF tag said that it does not stand upright.
+        over_white: whether it had transparent parts, now white.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    mode: str
+    turned: bool
+    over_white: bool
+
+
 class Decoded(NamedTuple):
     """A decoded picture and what had to be done to it.
 
     Attributes:
-        pixels: uint8 in 0..255, (size, size, 3), RGB.
+        pixels: uint8 in 0..255, (size, size, C): RGB, or grey with C = 1.
         enlarged: whether the crop was smaller than the wanted size.
         over_white: whether the picture had transparent parts, now white.
     """
@@ -68,25 +93,42 @@ class Decoded(NamedTuple):
     over_white: bool
 
 
-def decode(path: str, size: int, crop: str = "auto") -> Decoded:
-    """Reads a picture file, turns it upright, crops it and resizes it.
+def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decoded:
+    """Reads a picture, turns it upright, crops it and resizes it.
 
     Args:
-        path: the file; for an animation, the first frame counts.
+        raw: a file's path or bytes, or pixels, see `open_upright`.
         size: height and width of the result, in pixels.
         crop: one of `CROPS`, see `crop_box`.
+        channels: 3 for RGB, 1 for grey (ITU-R 601 luma).
 
     Returns:
-        The pixels, (size, size, 3), and what was done to them.
+        The pixels, (size, size, channels), and what was done to them.
 
     Raises:
-        Rejected: the file cannot be read or holds no usable picture.
+        Rejected: the picture cannot be read or is not usable.
+    """
+    return cut(open_upright(raw, DRAFT_MARGIN * size), size, crop, channels)
+
+
+def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
+    """Reads a picture and turns it upright.
+
+    Args:
+        raw: a picture file's path or its bytes, of which the first frame counts, or pixels,
+            uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
+        at_least: width and height in pixels down to which a JPEG file may be decoded at a
+            reduced scale; None for its full scale.
+
+    Raises:
+        Rejected: the picture cannot be read or is not usable.
     """
     try:
-        with Image.open(path, formats=_formats()) as image:
-            full = image.size
+        with _open(raw) as image:
+            full, file_format, mode = image.size, image.format or "array", image.mode
             check_dimensions(*full)
-            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
+            if at_least is not None:
+                image.draft(None, (at_least, at_least))
             drafted = image.size
             image.load()
             if image.size != drafted:  # Pillow has turned a TIFF upright
@@ -94,15 +136,31 @@ def decode(path: str, size: int, crop: str = "auto") -> Decoded:
             orientation = _orientation(image)
             rgb, over_white = to_rgb(image)
     except BAD_FILE as error:
-        raise Rejected(_reason(error)) from error
-    if orientation in TRANSPOSES:
+        raise Rejected(reason(error)) from error
+    turned = orientation in TRANSPOSES
+    if turned:
         rgb = rgb.transpose(TRANSPOSES[orientation])
     width, height = full[::-1] if orientation in SIDEWAYS else full
+    return Upright(rgb, width, height, file_format, mode, turned, over_white)
+
+
+def cut(upright: Upright, size: int, crop: str = "auto", channels: int = 3) -> Decoded:
+    """Crops and resizes an upright picture; for arguments and result see `decode`."""
+    width, height = upright.width, upright.height
     left, upper, right, lower = crop_box(width, height, crop)
-    scale_x, scale_y = rgb.width / width, rgb.height / height  # below 1 after a draft
+    # Both are below 1 where a JPEG file was decoded at a reduced scale.
+    scale_x, scale_y = upright.image.width / width, upright.image.height / height
     box = (left * scale_x, upper * scale_y, right * scale_x, lower * scale_y)
     enlarged = min(right - left, lower - upper) < size
-    return Decoded(np.asarray(resize(rgb, size, box)), enlarged, over_white)
+    pixels = to_channels(resize(upright.image, size, box), channels)
+    return Decoded(pixels, enlarged, upright.over_white)
+
+
+def to_channels(image: Image.Image, channels: int) -> np.ndarray:
+    """Returns an RGB picture's pixels, uint8 (H, W, channels), channels being 3 or 1 (grey)."""
+    if channels == 1:
+        return np.asarray(image.convert("L"))[..., np.newaxis]
+    return np.asarray(image)
 
 
 def crop_box(width: int, height: int, crop: str) -> tuple[float, float, float, float]:
@@ -189,6 +247,12 @@ def _grey16_to_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
 
 
+def _open(raw: Raw) -> Image.Image:
+    if isinstance(raw, np.ndarray):
+        return Image.fromarray(raw[..., 0] if raw.shape[2:] == (1,) else raw)
+    return Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats())
+
+
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ORIENTATION, 1)
@@ -202,7 +266,8 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Says in a few words why a file gives no picture, from what reading it has raised."""
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format"
     if isinstance(error, PermissionError):

@@ -13,19 +13,28 @@ from kerasgan.data._draw_worker import IO_FAILED, attributes_part, draw_slice
 from kerasgan.data.cache import Tally, rejected_writer, write_header
 from kerasgan.data.parallel import CORES
 from kerasgan.data.portraits import ATTRIBUTES
+from kerasgan.data.table import header
 
 DRAWN_SIZE = 128  # pixels
 FEW = 64  # pictures; drawing fewer takes less time than starting another process
 
 
-def draw_faces(size: int, count: int, seed: int, into: Path, workers: int | None = None) -> Tally:
-    """Draws faces into `pictures.npy` and their attributes into `list_attr.csv`.
+def draw_faces(
+    size: int,
+    count: int,
+    seed: int,
+    into: Path,
+    channels: int = 3,
+    workers: int | None = None,
+) -> Tally:
+    """Draws faces into `pictures.npy` and their attributes into `pictures.csv`.
 
     Args:
         size: height and width of the pictures, in pixels.
         count: how many faces.
         seed: chooses the faces, 0 or more.
         into: the cache folder being made.
+        channels: 3 for RGB, 1 for grey.
         workers: how many processes draw, 1 for this one alone; one for each core unless given.
             The result is the same for any number.
 
@@ -33,16 +42,16 @@ def draw_faces(size: int, count: int, seed: int, into: Path, workers: int | None
         OSError: the cache could not be written.
     """
     pixels = into / "pictures.npy"
-    offset = _allocate(pixels, count, size)
+    offset = _allocate(pixels, count, size, channels)
     workers = workers or min(CORES, 1 + count // FEW)
     starts = [count * worker // workers for worker in range(workers + 1)]
     slices = list(zip(starts[:-1], starts[1:], strict=True))
     with progress(count, "Preparing pictures", unit=" pictures") as bar:
         if workers == 1:
-            for _ in draw_slice(pixels, offset, 0, count, seed, size):
+            for _ in draw_slice(pixels, offset, 0, count, seed, size, channels):
                 bar.update()
         else:
-            jobs = [(pixels, offset, start, stop, seed, size) for start, stop in slices]
+            jobs = [(pixels, offset, *part, seed, size, channels) for part in slices]
             draw_in_processes(jobs, bar.update)
     _join_attributes(into, [start for start, _ in slices])
     with rejected_writer(into / "rejected.csv"):
@@ -50,12 +59,12 @@ def draw_faces(size: int, count: int, seed: int, into: Path, workers: int | None
     return Tally(count=count, enlarged=count if size > DRAWN_SIZE else 0)
 
 
-def _allocate(path: Path, count: int, size: int) -> int:
+def _allocate(path: Path, count: int, size: int, channels: int) -> int:
     """Makes a `.npy` file of its final length, and returns where its pixels begin."""
     with open(path, "xb") as file:
-        write_header(file, count, size)
+        write_header(file, count, size, channels)
         offset = file.tell()
-        file.truncate(offset + count * size * size * 3)
+        file.truncate(offset + count * size * size * channels)
     return offset
 
 
@@ -107,8 +116,8 @@ def _start_worker(job: Iterable[object], reports: int) -> subprocess.Popen[bytes
 
 
 def _join_attributes(folder: Path, starts: list[int]) -> None:
-    with open(folder / "list_attr.csv", "x", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(["image_id", *ATTRIBUTES])
+    with open(folder / "pictures.csv", "x", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow(header([], ATTRIBUTES))
         for start in starts:
             part = attributes_part(folder, start)
             file.write(part.read_text(encoding="utf-8"))

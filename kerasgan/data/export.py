@@ -1,65 +1,127 @@
-"""Prepared pictures as PNG files, to look at or to take elsewhere."""
+"""Prepared pictures as PNG files, in a folder or a zip, to look at or to take elsewhere."""
 
-import shutil
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from kerasgan.cli import UserError, progress
+from kerasgan.data.attributes import EXPORTED, header_row
 from kerasgan.data.cache import Pictures
 from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.table import Table
 from kerasgan.data.text import printable
 from kerasgan.files import atomic_path
-from kerasgan.images import write_png
+from kerasgan.images import to_image
+
+Write = Callable[[str, bytes], object]  # of a file, by its path inside the export
+MAX_NAME = 80  # characters of a class folder's name
 
 
-def export(pictures: Pictures, folder: Path) -> None:
-    """Writes `000000.png` and so on into a new folder, with `list_attr.csv` where there is one.
+def export(pictures: Pictures, target: Path) -> None:
+    """Writes `000000.png` and so on into a new folder or zip, with what is known of them.
 
-    The folder gets its name when all files are in it.
+    Pictures with labels lie in a folder for each class, attributes in `list_attr.csv` as in
+    CelebA, and the names they had in `pictures.csv`. As a source, the export gives the same
+    pictures again. The target gets its name when all files are in it.
 
     Args:
         pictures: what to write.
-        folder: where; it should not exist yet, or be empty.
+        target: where; a name that ends with .zip makes a zip. It should not exist yet, or be
+            an empty folder.
 
     Raises:
-        UserError: the folder is in use or cannot be written.
+        UserError: the target is in use or cannot be written.
     """
-    folder = Path(folder).expanduser().resolve()
-    check_export(folder)
+    target = Path(target).expanduser().resolve()
+    check_export(target)
     try:
-        with atomic_path(folder) as temporary:
-            temporary.mkdir()
-            _write_files(pictures, temporary)
-            if folder.exists():
-                folder.rmdir()  # it is empty; not every system renames over an empty folder
+        with atomic_path(target) as temporary:
+            if _is_zip(target):
+                with zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED) as archive:
+                    _write_files(pictures, lambda name, data: _add(archive, name, data))
+            else:
+                temporary.mkdir()
+                _write_files(pictures, lambda name, data: _write(temporary / name, data))
+            if target.exists():
+                target.rmdir()  # it is empty; not every system renames over an empty folder
     except OSError as error:
         raise UserError(
-            "--export should name a folder that can be written to. Received: "
-            f"{printable(str(folder))} ({printable(str(error))})."
+            "--export should name a folder or zip that can be written to. Received: "
+            f"{printable(str(target))} ({printable(str(error))})."
         ) from error
 
 
-def check_export(folder: Path) -> None:
-    """Raises `UserError` where `folder` is a file or holds anything already."""
-    rule = "--export should name a new or empty folder"
-    if folder.is_dir():
-        if any(folder.iterdir()):
-            raise UserError(f"{rule}. Received: {printable(str(folder))}, which is not empty.")
-    elif folder.exists():
-        raise UserError(f"{rule}. Received: {printable(str(folder))}, which is a file.")
+def check_export(target: Path) -> None:
+    """Raises `UserError` where `target` is a file or holds anything already."""
+    rule = "--export should name a new zip, or a new or empty folder"
+    if target.is_dir() and not _is_zip(target):
+        if any(target.iterdir()):
+            raise UserError(f"{rule}. Received: {printable(str(target))}, which is not empty.")
+    elif target.exists():
+        raise UserError(f"{rule}. Received: {printable(str(target))}, which exists already.")
 
 
-def _write_files(pictures: Pictures, folder: Path) -> None:
-    attributes = pictures.folder / "list_attr.csv"
-    if attributes.exists():
-        shutil.copyfile(attributes, folder / attributes.name)
+def file_names(table: Table) -> list[str]:
+    """Returns the exported pictures' paths: numbered, in a folder for each class."""
+    folders = _class_folders(table.label_names)
+    return [
+        f"{folders[label] if label >= 0 else ''}{number:06d}.png"
+        for number, label in enumerate(table.labels)
+    ]
 
-    def write(numbered: tuple[int, np.ndarray]) -> None:
-        number, picture = numbered
-        write_png(folder / f"{number:06d}.png", picture)
 
-    with threads() as pool, progress(len(pictures.pixels), "Writing", unit=" pictures") as bar:
-        for _, written in submit_in_order(pool, write, enumerate(pictures.pixels)):
-            written.result()
+def _class_folders(label_names: list[str]) -> list[str]:
+    """Names a folder for each class, by characters that any file system takes."""
+    safe = [re.sub(r"[^\w.-]+", "_", name)[:MAX_NAME].strip(".") for name in label_names]
+    lowered = [name.lower() for name in safe]  # some file systems hold "A" and "a" for one
+    return [
+        f"{name}/" if name and lowered.count(name.lower()) == 1 else f"{number:05d}_{name}/"
+        for number, name in enumerate(safe)
+    ]
+
+
+def _write_files(pictures: Pictures, write: Write) -> None:
+    names = file_names(pictures.table)
+    write("pictures.csv", (pictures.folder / "pictures.csv").read_bytes())
+    if pictures.table.attribute_names:
+        write(EXPORTED, _attribute_table(pictures.table, names).encode())
+    with threads() as pool, progress(len(names), "Writing", unit=" pictures") as bar:
+        for number, png in submit_in_order(pool, _png_of(pictures.pixels), range(len(names))):
+            write(names[number], png.result())
             bar.update()
+
+
+def _attribute_table(table: Table, names: list[str]) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(header_row(table.attribute_names))
+    for name, attributes in zip(names, table.attributes, strict=True):
+        rows.writerow([name.rpartition("/")[2], *attributes])
+    return text.getvalue()
+
+
+def _png_of(pixels: np.ndarray) -> Callable[[int], bytes]:
+    def png(number: int) -> bytes:
+        file = io.BytesIO()
+        to_image(np.asarray(pixels[number])).save(file, format="PNG")
+        return file.getvalue()
+
+    return png
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name), data)  # of no date: the same pictures, the same zip
+
+
+def _is_zip(target: Path) -> bool:
+    return target.suffix.lower() == ".zip"

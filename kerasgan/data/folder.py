@@ -1,26 +1,18 @@
-"""A folder of picture files: what is in it, and its preparation for the cache."""
+"""A folder of picture files as a source."""
 
 import os
-import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from kerasgan.cli import UserError, progress
-from kerasgan.data.cache import PictureWriter, Plan, Tally, make_key, rejected_writer
-from kerasgan.data.decode import Decoded, Rejected, decode
-from kerasgan.data.parallel import submit_in_order, threads
-from kerasgan.data.text import most_common, printable
+from kerasgan.cli import UserError
+from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, Attributes, parse_attributes
+from kerasgan.data.decode import Rejected
+from kerasgan.data.source import Item, Source, find_labels, is_picture
+from kerasgan.data.text import printable
 
-# HEIC is listed although Pillow does not read it: it is better rejected by name than overlooked.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pnm .avif"
-    " .heic .heif".split()
-)
+WATCHED_FILES = 5_000  # of a folder; in a larger one, as many at even distances
 
 
 class Entry(NamedTuple):
@@ -39,55 +31,85 @@ class Entry(NamedTuple):
     problem: str | None
 
 
-def plan_folder(source: str, *, size: int, limit: int | None, crop: str, cache: Path) -> Plan:
-    """Lists a folder and says how its pictures would be prepared.
+class FolderSource(Source):
+    """The pictures in a folder and its sub-folders, sorted by their paths.
+
+    Sub-folders of one class each give labels, and an attribute table of CelebA's, in the folder
+    itself or in one right below it, gives attributes.
 
     Args:
-        source: the folder, as the user named it.
-        size: height and width of the prepared pictures, in pixels.
-        limit: at most how many pictures, the first by name; None for all.
-        crop: one of `decode.CROPS`.
-        cache: the folder of caches, left out of the listing.
+        title: the folder, as the user named it.
+        skip: folders below it to leave out.
 
     Raises:
-        UserError: `source` is no folder, or there is no picture file in it.
+        UserError: it is no folder, there is no picture file in it, or its attribute table
+            cannot be read.
     """
-    folder = Path(os.path.expanduser(source))
-    check_folder(source, folder)
-    entries = list_pictures(folder, skip=[cache])
-    if not entries:
-        raise UserError(
-            "A folder of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files, itself or "
-            f"in its sub-folders. Received: {printable(source)}, with none."
-        )
-    preparation = FolderPreparation(source, folder, entries, size, limit, crop)
-    options = {"size": size, "limit": limit, "crop": crop}
-    return Plan(
-        source=source,
-        name=f"{folder.resolve().name}-{size}",
-        key=make_key(options, entries),
-        options=options,
-        size=size,
-        at_most=preparation.at_most,
-        prepare=preparation,
-    )
+
+    def __init__(self, title: str, skip: Iterable[Path] = ()) -> None:
+        self.title = title
+        self.folder = Path(os.path.expanduser(title))
+        check_folder(title, self.folder)
+        self.slug = self.folder.resolve().name
+        self._folders: list[str] = []
+        self.entries = list_pictures(self.folder, skip, self._folders)
+        if not self.entries:
+            raise UserError(
+                "A folder of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files, itself "
+                f"or in its sub-folders. Received: {printable(title)}, with none."
+                f"{_archives_in(self.folder)}"
+            )
+        self.count = len(self.entries)
+        self.label_names, self._labels = find_labels(entry.name for entry in self.entries)
+        self._table = find_table(self.folder)
+        self._attributes = read_attributes(self._table)
+        self.attribute_names = self._attributes.names
+
+    def items(self) -> Iterator[Item]:
+        for number, entry in enumerate(self.entries):
+            yield Item(
+                entry.name,
+                partial(self._path, entry),
+                self._labels[number] if self._labels else -1,
+                self._attributes.of(entry.name),
+            )
+
+    def state(self) -> list[Any]:
+        table = self._table and [self._table.name, *_stamp(self._table)]
+        return [table, *self.entries]
+
+    def watched(self) -> list[str]:
+        step = -(-self.count // WATCHED_FILES)
+        files = [os.path.join(self.folder, entry.name) for entry in self.entries[::step]]
+        table = [os.fspath(self._table)] if self._table else []
+        return [*self._folders, *table, *files]
+
+    def notes(self) -> list[str]:
+        return self._attributes.notes()
+
+    def _path(self, entry: Entry) -> str:
+        if entry.problem:
+            raise Rejected(entry.problem)
+        return os.path.join(self.folder, entry.name)
 
 
 def check_folder(source: str, folder: Path) -> None:
     """Raises `UserError` unless `folder` is a folder that can be listed."""
-    rule = "The source of pictures should be a folder or the word built-in"
-    if not os.path.exists(folder):
-        raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if not os.path.isdir(folder):
         raise UserError(
-            f"{rule}. Received: {printable(source)}, which is a file; put pictures in a folder "
-            "(unpack an archive first) and name that."
+            "A folder of pictures should be a folder. Received: "
+            f"{printable(source)}, which is none."
         )
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
+        raise UserError(
+            "A folder of pictures should be readable. Received: "
+            f"{printable(source)}, which may not be read."
+        )
 
 
-def list_pictures(folder: Path, skip: Iterable[Path] = ()) -> list[Entry]:
+def list_pictures(
+    folder: Path, skip: Iterable[Path] = (), visited: list[str] | None = None
+) -> list[Entry]:
     """Lists the picture files in a folder and its sub-folders, sorted by name.
 
     The order is that of the names' code points, the same on every machine. Hidden files and
@@ -96,11 +118,14 @@ def list_pictures(folder: Path, skip: Iterable[Path] = ()) -> list[Entry]:
     Args:
         folder: where to look.
         skip: folders below it to leave out.
+        visited: the folders that were looked into are appended to it.
     """
-    return sorted(walk(folder, skip), key=lambda entry: entry.name)
+    return sorted(walk(folder, skip, visited), key=lambda entry: entry.name)
 
 
-def walk(folder: Path, skip: Iterable[Path] = ()) -> Iterator[Entry]:
+def walk(
+    folder: Path, skip: Iterable[Path] = (), visited: list[str] | None = None
+) -> Iterator[Entry]:
     """Yields the entries of `list_pictures` as they are found."""
     seen = {_identity(path) for path in skip if os.path.exists(path)} - {_identity(folder)}
     waiting = [("", os.fspath(folder))]
@@ -111,101 +136,53 @@ def walk(folder: Path, skip: Iterable[Path] = ()) -> Iterator[Entry]:
             if identity in seen:
                 continue
             seen.add(identity)
+            if visited is not None:
+                visited.append(path)
             with os.scandir(path) as listing:
                 found = sorted(listing, key=lambda item: item.name)
         except OSError as error:
             yield Entry(prefix, 0, 0, f"folder cannot be read: {error.strerror}")
             continue
         for item in found:
-            if item.name.startswith("."):
-                continue
-            if os.path.splitext(item.name)[1].lower() in SUFFIXES and not item.is_dir():
+            if is_picture(item.name) and not item.name.startswith(".") and not item.is_dir():
                 yield _entry(prefix + item.name, item)
         folders = [item for item in found if _is_visible_folder(item)]
         waiting += [(f"{prefix}{item.name}/", item.path) for item in reversed(folders)]
 
 
-@dataclass(frozen=True)
-class FolderPreparation:
-    """Decodes a folder's pictures into a cache.
+def find_table(folder: Path) -> Path | None:
+    """Returns the attribute table in a folder, or in one right below it; None without one."""
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    found = (place / name for place in places for name in TABLES)
+    return next((path for path in found if path.is_file()), None)
 
-    Attributes:
-        source: the folder, as the user named it.
-        folder: the folder.
-        entries: its listing.
-        size: height and width of the prepared pictures, in pixels.
-        limit: at most how many pictures; None for all.
-        crop: one of `decode.CROPS`.
+
+def read_attributes(table: Path | None) -> Attributes:
+    """Reads an attribute table; without one there are no attributes.
+
+    Raises:
+        UserError: it cannot be read.
     """
-
-    source: str
-    folder: Path
-    entries: list[Entry]
-    size: int
-    limit: int | None
-    crop: str
-
-    @property
-    def at_most(self) -> int:
-        """How many pictures there will be if none is rejected."""
-        return min(len(self.entries), self.limit or len(self.entries))
-
-    def __call__(self, into: Path) -> Tally:
-        """Writes `pictures.npy`, in the listing's order, and `rejected.csv`.
-
-        Args:
-            into: the cache folder being made.
-
-        Raises:
-            UserError: no picture was usable.
-            OSError: the cache could not be written.
-        """
-        tally = Tally()
-        reasons: Counter[str] = Counter()
-        with (
-            decoding_threads() as pool,
-            PictureWriter(into / "pictures.npy", self.size) as writer,
-            rejected_writer(into / "rejected.csv") as rejected,
-            progress(self.at_most, "Preparing pictures", unit=" pictures") as bar,
-        ):
-            for entry, future in submit_in_order(pool, self._decode, self.entries):
-                try:
-                    picture = future.result()
-                except Rejected as reason:
-                    rejected.writerow([entry.name, reason])
-                    reasons[str(reason).partition(":")[0]] += 1
-                    tally.rejected += 1
-                    bar.total = min(len(self.entries), self.at_most + tally.rejected)
-                else:
-                    writer.append(picture.pixels)
-                    tally.add(picture)
-                bar.update()
-                if tally.count == self.limit:
-                    break
-        if not tally.count:
-            raise UserError(
-                "A folder of pictures should hold at least one that can be used. Received: "
-                f"{printable(self.source)}, with {tally.rejected:,} rejected "
-                f"({most_common(reasons)})."
-            )
-        return tally
-
-    def _decode(self, entry: Entry) -> Decoded:
-        if entry.problem:
-            raise Rejected(entry.problem)
-        return decode(os.path.join(self.folder, entry.name), self.size, self.crop)
+    if table is None:
+        return NO_ATTRIBUTES
+    try:
+        return parse_attributes(table.read_bytes(), str(table))
+    except OSError as error:
+        raise UserError(
+            f"An attribute table should be readable. Received: {printable(str(table))} "
+            f"({error.strerror})."
+        ) from error
 
 
-@contextmanager
-def decoding_threads() -> Iterator[ThreadPoolExecutor]:
-    """Gives `threads` while Pillow's warnings are silenced.
+def _archives_in(folder: Path) -> str:
+    """Says which archive might have been meant, where pictures are missing."""
+    found = sorted(path for path in folder.iterdir() if path.suffix in (".zip", ".tar", ".tgz"))
+    return f" Type {printable(str(found[0]))} to read that archive." if found else ""
 
-    It warns of damaged EXIF and of large pictures. Filters belong to the process, not to a
-    thread, so they are set once, around all the threads.
-    """
-    with threads() as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield pool
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _identity(path: str | Path) -> tuple[int, int]:

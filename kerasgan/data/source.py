@@ -1,11 +1,18 @@
 """What every source of pictures offers: a folder, an archive, arrays, a named set."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Raw = str | bytes | np.ndarray  # a picture file's path or its bytes, or pixels
+
+# HEIC is listed although Pillow does not read it: it is better rejected by name than overlooked.
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pnm .avif"
+    " .heic .heif".split()
+)
 
 
 class Item(NamedTuple):
@@ -24,10 +31,10 @@ class Item(NamedTuple):
     name: str
     fetch: Callable[[], Raw]
     label: int = -1
-    attributes: Sequence[int] = ()
+    attributes: Sequence[int] | np.ndarray = ()
 
 
-class Source(Protocol):
+class Source:
     """Pictures in an order that is the same on every machine.
 
     Attributes:
@@ -41,17 +48,52 @@ class Source(Protocol):
     title: str
     slug: str
     count: int
-    label_names: Sequence[str]
-    attribute_names: Sequence[str]
+    label_names: Sequence[str] = ()
+    attribute_names: Sequence[str] = ()
 
     def items(self) -> Iterator[Item]:
-        """Yields the pictures; what it holds open is closed when it ends."""
-        ...
+        """Yields the pictures; their `fetch` works until `close`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Closes what `items` holds open."""
 
     def state(self) -> list[Any]:
         """Returns all that determines the items, JSON values: names, sizes, times of change."""
-        ...
+        raise NotImplementedError
 
     def watched(self) -> list[str]:
         """Returns the files and folders whose times of change tell that nothing has changed."""
-        ...
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Returns what is odd about the source, a phrase each, once all items were yielded."""
+        return []
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name ends like a picture's."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def find_labels(names: Iterable[str]) -> tuple[list[str], list[int]]:
+    """Finds the classes in pictures' paths, as in folders of one class each.
+
+    Folders that all the pictures share are passed over. The next ones are the classes, where
+    every picture is in one and there are at least two.
+
+    Args:
+        names: paths with forward slashes.
+
+    Returns:
+        The classes, sorted, and for each path the index of its class; nothing in both where
+        there are no classes.
+    """
+    folders = [name.split("/")[:-1] for name in names]
+    shared = os.path.commonprefix(folders)  # of lists: the folders all of them share
+    classes = [path[len(shared)] for path in folders if len(path) > len(shared)]
+    label_names = sorted(set(classes))
+    if len(classes) < len(folders) or len(label_names) < 2:
+        return [], []
+    index = {name: number for number, name in enumerate(label_names)}
+    return label_names, [index[name] for name in classes]

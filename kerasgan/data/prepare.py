@@ -1,0 +1,130 @@
+"""A source's pictures, read, cropped and written into the cache that is being made."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasgan.cli import UserError, progress
+from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
+from kerasgan.data.decode import Decoded, Rejected, decode, reason
+from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.source import Item, Source
+from kerasgan.data.table import TableWriter, table_writer
+from kerasgan.data.text import most_common, printable
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Reads a source's pictures into a cache.
+
+    Attributes:
+        source: where they come from.
+        size: height and width of the prepared pictures, in pixels.
+        channels: 3 for RGB, 1 for grey.
+        crop: one of `CROPS`.
+        limit: at most how many pictures; None for all.
+    """
+
+    source: Source
+    size: int
+    channels: int
+    crop: str
+    limit: int | None
+
+    @property
+    def at_most(self) -> int:
+        """How many pictures there will be if none is rejected."""
+        return min(self.source.count, self.limit or self.source.count)
+
+    def __call__(self, into: Path) -> Tally:
+        """Writes `pictures.npy` and `pictures.csv`, in the source's order, and `rejected.csv`.
+
+        Args:
+            into: the cache folder being made.
+
+        Raises:
+            UserError: no picture was usable.
+            OSError: the cache could not be written.
+        """
+        tally = Tally()
+        reasons: Counter[str] = Counter()
+        source = self.source
+        with (
+            closing(source),
+            decoding_threads() as pool,
+            PictureWriter(into / "pictures.npy", self.size, self.channels) as writer,
+            table_writer(
+                into / "pictures.csv", source.label_names, source.attribute_names
+            ) as table,
+            rejected_writer(into / "rejected.csv") as rejected,
+            progress(self.at_most, "Preparing pictures", unit=" pictures") as bar,
+        ):
+            for item, future in submit_in_order(pool, self.read, source.items()):
+                try:
+                    pictures = future.result()
+                except Rejected as why:
+                    rejected.writerow([item.name, why])
+                    reasons[str(why).partition(":")[0]] += 1
+                    tally.rejected += 1
+                    bar.total = min(source.count, self.at_most + tally.rejected)
+                else:
+                    self._write(item, pictures, writer, table, tally)
+                bar.update()
+                if tally.count == self.limit:
+                    break
+        if not tally.count:
+            raise UserError(
+                "A source of pictures should hold at least one that can be used. Received: "
+                f"{printable(source.title)}, with {tally.rejected:,} rejected "
+                f"({most_common(reasons)})."
+            )
+        tally.notes = source.notes()
+        return tally
+
+    def read(self, item: Item) -> list[Decoded]:
+        """Returns an item's prepared pictures; called in any thread.
+
+        Raises:
+            Rejected: it gives none.
+        """
+        try:
+            raw = item.fetch()
+        except OSError as error:
+            raise Rejected(reason(error)) from error
+        return [decode(raw, self.size, self.crop, self.channels)]
+
+    def _write(
+        self,
+        item: Item,
+        pictures: list[Decoded],
+        writer: PictureWriter,
+        table: TableWriter,
+        tally: Tally,
+    ) -> None:
+        """Writes what an item gave, as far as the limit allows."""
+        left = len(pictures) if self.limit is None else self.limit - tally.count
+        for number, picture in enumerate(pictures[:left], start=1):
+            name = item.name if len(pictures) == 1 else f"{item.name}#{number}"
+            writer.append(picture.pixels)
+            table.append(name, item.label, item.attributes)
+            tally.add(picture)
+        if self.source.attribute_names and not any(item.attributes):
+            tally.without_attributes += 1
+        if self.source.label_names and item.label < 0:
+            tally.unlabelled += 1
+
+
+@contextmanager
+def decoding_threads() -> Iterator[ThreadPoolExecutor]:
+    """Gives `threads` while Pillow's warnings are silenced.
+
+    It warns of damaged EXIF and of large pictures. Filters belong to the process, not to a
+    thread, so they are set once, around all the threads.
+    """
+    with threads() as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield pool

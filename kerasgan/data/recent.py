@@ -1,0 +1,57 @@
+"""Which cache a request led to last, so that a large source need not be listed at every start.
+
+A note in `recent/` holds the sizes and times of change of the files and folders that tell
+whether the source is still the same (`Source.watched`).
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kerasgan.files import atomic_path
+
+Stamps = list[list[Any]]  # [path, size in bytes, times of change in ns]; a folder's size is 0
+
+
+def take_stamps(paths: Iterable[str]) -> Stamps:
+    """Returns the sizes and times of change of files and folders."""
+    return [[path, *_stamp(path)] for path in paths]
+
+
+def remember(cache: Path, request: dict[str, Any], folder: Path, stamps: Stamps) -> None:
+    """Notes which cache a request led to. A note that cannot be written is left out."""
+    try:
+        with atomic_path(_note(cache, request)) as temporary:
+            note = {"cache": folder.name, "watched": stamps}
+            temporary.write_text(json.dumps(note), encoding="utf-8")
+    except OSError:
+        pass  # the next start lists the source
+
+
+def recall(cache: Path, request: dict[str, Any]) -> Path | None:
+    """Returns the cache that a request led to last, if its source looks the same since."""
+    try:
+        note = json.loads(_note(cache, request).read_text(encoding="utf-8"))
+        if all(stamp == _stamp(path) for path, *stamp in note["watched"]):
+            return cache / str(note["cache"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no note, a damaged one, or a source that has gone
+    return None
+
+
+def _stamp(path: str) -> list[int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return []  # a link to nothing, for example
+    size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    return [size, status.st_mtime_ns, status.st_ctime_ns]  # the latter tells of `chmod`, too
+
+
+def _note(cache: Path, request: dict[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    return cache / "recent" / f"{digest[:24]}.json"

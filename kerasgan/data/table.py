@@ -1,0 +1,96 @@
+"""What is known of each prepared picture: where it came from, its class, its attributes.
+
+`pictures.csv` has a row for each picture: its number, its name in the source, its label where
+the source has classes, then 1, -1 or 0 (not known) for each attribute, as CelebA writes them.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NUMBER, NAME, LABEL = "picture", "name", "label"
+
+
+class Table(NamedTuple):
+    """The rows of `pictures.csv`, in the pictures' order.
+
+    Attributes:
+        names: of the pictures in their source.
+        label_names: the classes, in the source's order; none where there are no labels.
+        labels: int32 (N,), indices into `label_names`, -1 for none.
+        attribute_names: the attributes; none where there are none.
+        attributes: int8 (N, A): 1 yes, -1 no, 0 not known.
+    """
+
+    names: list[str]
+    label_names: list[str]
+    labels: np.ndarray
+    attribute_names: list[str]
+    attributes: np.ndarray
+
+
+class TableWriter:
+    """Writes the rows of `pictures.csv` one by one."""
+
+    def __init__(self, rows: Any, label_names: Sequence[str]) -> None:
+        self._rows = rows
+        self._label_names = label_names
+        self.count = 0
+
+    def append(self, name: str, label: int, attributes: Sequence[int] | np.ndarray) -> None:
+        """Writes one picture's row."""
+        labels = []
+        if self._label_names:
+            labels = [self._label_names[label] if label >= 0 else ""]
+        self._rows.writerow([self.count, name, *labels, *attributes])
+        self.count += 1
+
+
+@contextmanager
+def table_writer(
+    path: Path, label_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
+) -> Iterator[TableWriter]:
+    """Gives a `TableWriter` for a new `pictures.csv`, which has its header already."""
+    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(header(label_names, attribute_names))
+        yield TableWriter(rows, label_names)
+
+
+def header(label_names: Sequence[str], attribute_names: Sequence[str]) -> list[str]:
+    """Returns the names of the columns."""
+    return [NUMBER, NAME, *([LABEL] if label_names else []), *attribute_names]
+
+
+def read_table(path: Path, label_names: Sequence[str]) -> Table:
+    """Reads a `pictures.csv`.
+
+    Args:
+        path: the file.
+        label_names: the classes, in the source's order.
+
+    Raises:
+        OSError, ValueError, KeyError: it is not what was written.
+    """
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = csv.reader(file)
+        columns = next(rows)
+        first = 3 if label_names else 2  # column of the first attribute
+        index = {name: number for number, name in enumerate(label_names)} | {"": -1}
+        names, labels, attributes = [], [], []
+        for row in rows:
+            names.append(row[1])
+            labels.append(index[row[2]] if label_names else -1)
+            attributes.append(np.array(row[first:], np.int8))
+    known = columns[first:]
+    return Table(
+        names,
+        list(label_names),
+        np.array(labels, np.int32),
+        known,
+        np.array(attributes, np.int8).reshape(len(names), len(known)),
+    )
