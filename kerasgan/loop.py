@@ -17,7 +17,7 @@ from tqdm import tqdm
 from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import tf
 from kerasgan.cli import SIGPIPE, UserError, duration, progress
-from kerasgan.data.batches import Batches
+from kerasgan.data.batches import Ahead, Batched
 from kerasgan.gan import GAN, SCALARS
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Checkpoints, Run
@@ -32,7 +32,7 @@ MOVED_WITHIN = 10  # iterations in which both networks must have changed
 A_DAY = 24 * 3600.0
 
 
-def train(gan: GAN, batches: Batches, run: Run) -> int | None:
+def train(gan: GAN, batches: Batched, run: Run) -> int | None:
     """Trains until the recipe's iterations are done or a signal asks to stop.
 
     Goes on from the newest checkpoint in the run, if there is one.
@@ -55,9 +55,9 @@ def train(gan: GAN, batches: Batches, run: Run) -> int | None:
         moved = MovementCheck(gan, start)
         bar = progress(recipe.iters, "Training", initial=start)
         clock = Clock(start, recipe, quiet=bar.disable)
-        with bar, recorder, Stopper() as stopper:
+        with bar, recorder, Ahead(batches) as ahead, Stopper() as stopper:
             for iteration in range(start + 1, recipe.iters + 1):
-                scalars = gan.train_on_batch(batches.at(iteration - 1))
+                scalars = gan.train_on_batch(ahead.at(iteration - 1))
                 recorder.record(iteration, scalars)
                 for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
                     stopper.say(bar, line)
