@@ -81,8 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
         "checkpoints and a generator out.",
     )
     parser.add_argument(
-        "--data", help="folder of pictures, or built-in (default: data/ if it has any, else "
-        "the built-in faces)", metavar="DIR",
+        "--data", help="folder, archive (.zip, .tar) or arrays (.npz, .npy) of pictures, or "
+        "built-in (default: data/ if it has any, else the built-in faces)", metavar="SOURCE",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
     parser.add_argument(
@@ -172,7 +172,7 @@ def describe_source(source: str) -> str:
     """Names a source found without --data."""
     if source == data.BUILT_IN:
         return "the built-in faces (drawn by code; put pictures into data/ to train on those)"
-    return f"the pictures in {source}/"
+    return f"the pictures in {source}"
 
 
 def require_a_batch(pictures: "Pictures", recipe: Recipe) -> None:
