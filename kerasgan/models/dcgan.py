@@ -29,8 +29,8 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     x = layers.Reshape((FIRST_SIDE, FIRST_SIDE, first))(x)
     x = parts.relu()(parts.batch_norm()(x))
     for filters in others:
-        x = parts.relu()(parts.batch_norm()(parts.conv_transpose(filters, use_bias=bias)(x)))
-    x = parts.conv_transpose(recipe.channels, use_bias=False)(x)
+        x = parts.relu()(parts.batch_norm()(parts.doubling(filters, use_bias=bias)(x)))
+    x = parts.doubling(recipe.channels, use_bias=False)(x)
     return keras.Model(latents, parts.pictures(x), name="generator")
 
 
@@ -41,13 +41,12 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
     """
     parts = Parts(recipe, "discriminator")
     first, *others = _channels(parts, recipe.size)
-    halving = {"strides": 2, "padding": "same"}
     bias = not parts.normalises
 
     pictures = keras.Input((recipe.size, recipe.size, recipe.channels), name="pictures")
-    x = parts.leaky()(parts.conv(first, 4, use_bias=False, **halving)(pictures))
+    x = parts.leaky()(parts.halving(first, use_bias=False)(pictures))
     for filters in others:
-        x = parts.conv(filters, 4, use_bias=bias, **halving)(x)
+        x = parts.halving(filters, use_bias=bias)(x)
         x = parts.leaky()(parts.batch_norm()(x))
     # A 4x4 convolution of what is 4x4 is a dense layer.
     x = parts.dropout()(layers.Flatten(dtype=parts.dtype)(x))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kerasgan.backend import keras, tf
+from kerasgan.models.resample import Doubling, Halving
 from kerasgan.recipes import Recipe
 
 layers = keras.layers
@@ -33,7 +34,7 @@ class Parts:
         discriminates = network == "discriminator"
         self.normalises = recipe.d_batch_norm if discriminates else recipe.g_batch_norm
         self._spectral = discriminates and recipe.spectral_norm
-        self._batch_norm = layers.BatchNormalization if portable else FusedBatchNormalization
+        self._portable = portable
         # One initializer a layer: each gets a seed of its own from (seed, network, position).
         stream = np.random.SeedSequence([recipe.seed, _STREAMS.index(network)])
         self._seeds = iter(stream.generate_state(64))
@@ -52,13 +53,24 @@ class Parts:
         options = {"strides": 2, "padding": "same", **options}
         return self._weighted(layers.Conv2DTranspose, filters, 4, **options)
 
+    def halving(self, filters: int, **options: object) -> Layer:
+        """A 4x4 convolution that halves the side."""
+        return self._weighted(Halving, filters, **options)
+
+    def doubling(self, filters: int, **options: object) -> Layer:
+        """A transposed 4x4 convolution that doubles the side."""
+        if self._portable:
+            return self.conv_transpose(filters, **options)
+        return self._weighted(Doubling, filters, **options)
+
     def batch_norm(self) -> Layer:
         """BatchNorm where the network has it, else nothing."""
         if not self.normalises:
             return _same
         std = self.recipe.init_std
         gamma = keras.initializers.RandomNormal(1.0, std, seed=self._seed()) if std else "ones"
-        return self._batch_norm(gamma_initializer=gamma, dtype=self.dtype, **BATCH_NORM)
+        kind = layers.BatchNormalization if self._portable else FusedBatchNormalization
+        return kind(gamma_initializer=gamma, dtype=self.dtype, **BATCH_NORM)
 
     def leaky(self) -> Layer:
         return layers.LeakyReLU(negative_slope=self.recipe.leaky_slope, dtype=self.dtype)
