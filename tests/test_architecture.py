@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(["cli", "files"], 0),
     **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
     **dict.fromkeys(["backend", "data"], 2),
-    **dict.fromkeys(["losses", "models", "runs"], 3),
+    **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 3),
     **dict.fromkeys(["gan"], 4),
     **dict.fromkeys(["loop"], 5),
     **dict.fromkeys(["dry_run"], 6),
