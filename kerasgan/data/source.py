@@ -38,11 +38,20 @@ class Source(Protocol):
         attribute_names: the attributes, CelebA's for example; none where there are none.
     """
 
-    title: str
-    slug: str
-    count: int
-    label_names: Sequence[str]
-    attribute_names: Sequence[str]
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def label_names(self) -> Sequence[str]: ...
+
+    @property
+    def attribute_names(self) -> Sequence[str]: ...
 
     def items(self) -> Iterator[Item]:
         """Yields the pictures; what it holds open is closed when it ends."""
