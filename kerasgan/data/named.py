@@ -151,7 +151,7 @@ def fetch(name: str, into: Path, limit: int | None = None) -> ParquetSource:
 
 def _download(name: str, folder: Path, limit: int | None) -> list[Remote]:
     """Downloads the files that are wanted and not there, and returns all that are wanted."""
-    _import_hub()
+    _import_libraries()
     listing = _saved_listing(name, folder) or _new_listing(name, folder)
     wanted = _enough(listing, name, limit)
     missing = _missing(wanted, folder)
@@ -305,14 +305,16 @@ def _endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
 
 
-def _import_hub() -> None:
+def _import_libraries() -> None:
+    """Imports what downloads and what will read, so that nothing is downloaded in vain."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     try:
         import huggingface_hub  # noqa: F401
+        import pyarrow  # noqa: F401
     except ImportError as error:
         raise UserError(
-            f"Sets by name ({', '.join(NAMED)}) need huggingface_hub. Received: an installation "
-            "without it. Type: pip install 'kerasgan[sets]'"
+            f"Sets by name ({', '.join(NAMED)}) need huggingface_hub and pyarrow. Received: an "
+            f"installation without {error.name}. Type: pip install 'kerasgan[sets]'"
         ) from error
 
 
@@ -342,15 +344,25 @@ def _network(name: str) -> Iterator[None]:
         yield
     except Exception as error:  # each version of the library has its own HTTP client's errors
         dataset = NAMED[name]
-        also = f", or {dataset.elsewhere}" if dataset.elsewhere else ""
+        also = f"; or {dataset.elsewhere}" if dataset.elsewhere else ""
         raise UserError(
             f"{name} should be downloaded once ({megabytes(dataset.size)}), which needs the "
-            f"network. Received: {first_line(error)}, from {_endpoint()}. Type the same again "
-            "later (it goes on where it stopped), copy the folder of the set from a computer that "
-            f"has it{also}."
+            f"network. Received: {_endpoint()} ({_reason(error)}). Type the same "
+            f"again later, which goes on where it stopped; or copy the folder {name} from a "
+            f"computer that has it{also}."
         ) from error
     finally:
         logger.setLevel(level)
+
+
+def _reason(error: BaseException) -> str:
+    """Returns what the system said, if it did, else the first line of the library's message."""
+    deepest = error
+    while deepest.__context__ is not None:
+        deepest = deepest.__context__
+    if isinstance(deepest, OSError) and deepest.strerror:
+        return deepest.strerror
+    return first_line(error).rstrip(".")
 
 
 def _check_space(name: str, folder: Path, needed: int) -> None:
