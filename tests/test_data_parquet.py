@@ -233,6 +233,12 @@ def test_a_folder(tmp_path: Path) -> None:
     }
 
 
+def test_folders_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for value, name in enumerate("zqmbya"):
+        write(tmp_path / name / "a.parquet", {"image": pictures(1, first=value)})
+    assert values(open_parquet(str(tmp_path))) == [5, 3, 2, 1, 4, 0]
+
+
 @pytest.mark.parametrize("name", ["empty", "missing", "text.txt"])
 def test_nothing_to_open(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -30,7 +30,7 @@ from kerasgan.files import atomic_path
 
 HUB = "https://huggingface.co"
 PIECE = 8_000_000  # bytes a request; what Ctrl-C loses, and 40 s at 200 kB/s
-TIMEOUT = 30  # seconds without a byte
+TIMEOUT = 20  # seconds without a byte
 LISTING = "listing.json"
 PLAIN_NAME = re.compile(r"\w[\w.+-]*\.parquet", re.ASCII)
 
