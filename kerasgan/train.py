@@ -83,8 +83,9 @@ def build_parser() -> argparse.ArgumentParser:
         "checkpoints and a generator out.",
     )
     parser.add_argument(
-        "--data", help="folder, archive (.zip, .tar) or arrays (.npz, .npy) of pictures, or "
-        "built-in (default: data/ if it has any, else the built-in faces)", metavar="SOURCE",
+        "--data", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, .npy), .parquet "
+        f"file, {', '.join([data.BUILT_IN, *data.NAMED])} (default: data/ if it has any, else "
+        "built-in)", metavar="SOURCE",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
     parser.add_argument(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerasgan import cli
-from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, describe, load
+from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, NAMED, describe, load
 from kerasgan.data.export import check_export, export
 
 
@@ -52,7 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
         "source",
         metavar="SOURCE",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy or .npz file of arrays; or {BUILT_IN} for drawn faces",
+        f".npy, .npz or .parquet file; {BUILT_IN} for drawn faces; or a set to download once: "
+        f"{', '.join(NAMED)}",
     )
     parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
     parser.add_argument(
