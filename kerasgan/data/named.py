@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -29,7 +29,7 @@ from kerasgan.data.text import first_line, megabytes, plural, printable
 from kerasgan.files import atomic_path
 
 HUB = "https://huggingface.co"
-PIECE = 8_000_000  # bytes a request; what Ctrl-C loses, and 40 s at 200 kB/s
+PIECE = 8_000_000  # bytes a request, which is what Ctrl-C can lose
 TIMEOUT = 20  # seconds without a byte
 LISTING = "listing.json"
 PLAIN_NAME = re.compile(r"\w[\w.+-]*\.parquet", re.ASCII)
@@ -166,8 +166,8 @@ def _download(name: str, folder: Path, limit: int | None) -> list[Remote]:
         f"{NAMED[name].terms}.",
         file=sys.stderr,
     )
-    options: dict[str, Any] = {"unit_scale": True, "initial": came}
-    with progress(total, f"Downloading {name}", unit="B", **options) as bar:
+    what = f"Downloading {name}"
+    with progress(total, what, unit="B", unit_scale=True, initial=came) as bar:
         for file in missing:
             _download_file(name, folder, file, bar)
     return wanted
@@ -183,6 +183,7 @@ def _download_file(name: str, folder: Path, remote: Remote, bar: tqdm) -> None:
             piece = _download_piece(name, remote, start, min(start + PIECE, remote.size))
             file.write(piece)
             bar.update(len(piece))
+        file.flush()
         os.fsync(file.fileno())  # or a power cut might leave an empty file of the right size
     if not _matches(part, remote):
         part.unlink()
