@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from kerasgan import data
 from kerasgan.cli import UserError
 from kerasgan.data.decode import Rejected
 from kerasgan.data.parquet import ParquetSource, open_parquet
@@ -51,12 +52,12 @@ def values(source: Source) -> list[int | str]:
     found: list[int | str] = []
     for item in source.items():
         try:
-            data = item.fetch()
+            found_bytes = item.fetch()
         except Rejected as reason:
             found.append(str(reason))
         else:
-            assert isinstance(data, bytes)
-            found.append(int(np.asarray(Image.open(io.BytesIO(data)))[0, 0]))
+            assert isinstance(found_bytes, bytes)
+            found.append(int(np.asarray(Image.open(io.BytesIO(found_bytes)))[0, 0]))
     return found
 
 
@@ -266,7 +267,7 @@ def test_memory_is_bounded_by_pages_not_by_the_file(tmp_path: Path) -> None:
 
 
 def test_a_start_from_the_cache_does_not_import_pyarrow(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.parquet", {"image": pictures(2)})
+    path = write(tmp_path / "a.parquet", {"image": [{"bytes": png(0, 20)}] * 2})
     options = f"{str(path)!r}, size=16, cache=Path({str(tmp_path / 'cache')!r})"
     script = f"""
 import sys
@@ -285,3 +286,26 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"pip install 'kerasgan\[sets\]'$"):
         open_parquet(str(path))
+
+
+def test_a_set_by_name_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.parquet", {"image": [{"bytes": png(9, 28)}] * 3})
+    asked = []
+
+    def fetch(*words: object) -> ParquetSource:
+        asked.append(words)
+        return ParquetSource([path], "mnist", "mnist")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    for _ in range(2):
+        found = data.load("mnist", size=28, channels=1, limit=2, cache=tmp_path / "cache")
+        assert found.pixels.shape == (2, 28, 28, 1) and (found.pixels == 9).all()
+        assert found.source == "mnist" and found.request["source"] == "mnist"
+    assert asked == [("mnist", data.SETS, 2)]
+
+
+def test_a_folder_of_parquet_files_alone_is_a_source(tmp_path: Path) -> None:
+    path = write(tmp_path / "set" / "a.parquet", {"image": pictures(2)})
+    assert isinstance(data.open_source(str(path.parent)), ParquetSource)
+    Image.new("L", (20, 20)).save(path.parent / "b.png")
+    assert data.open_source(str(path.parent)).count == 1  # the picture file
