@@ -90,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
     parser.add_argument(
         "--crop", choices=data.CROPS, help="cut of the pictures (default: auto, the tutorial's "
-        "for 178x218, else the centre square)",
+        "for 178x218, else the centre square; face finds and cuts every face)",
     )  # fmt: skip
     parser.add_argument(
         "--cache", type=Path, help=f"where prepared pictures are kept (default: {data.CACHE})",

@@ -19,7 +19,9 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.decode import CROPS
+from kerasgan.data.decode import CROPS as WHOLE_CROPS
+from kerasgan.data.decode import FACE
+from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.named import NAMED, fetch
 from kerasgan.data.parquet import SUFFIX as PARQUET
@@ -47,6 +49,7 @@ __all__ = [
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
 SETS = Path("data")  # where sets that are known by name are kept, in a folder each
 ARRAYS = (".npy", ".npz")
+CROPS = (*WHOLE_CROPS, FACE)
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -72,7 +75,8 @@ def load(
         limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
-            square), "center", "celeba" and "none". The drawn faces are square already.
+            square), "center", "celeba", "none", and "face": a picture for every face that is
+            found in a photograph. The drawn faces are square already.
         channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
@@ -161,7 +165,7 @@ def _open_folder(source: str, path: str, cache: Path) -> Source:
 
 def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
     """Maps the pictures that the same request led to last, if the source is the same since."""
-    folder = recall(cache, {"format": FORMAT, "source": place, **options})
+    folder = recall(cache, {"source": place, **_identity(options)})
     if folder is None:
         return None
     try:
@@ -176,11 +180,15 @@ def _prepared(
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
     opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    preparation = Preparation(opened, **options)
+    detections = None
+    if options["crop"] == FACE:
+        require()
+        detections = Detections(cache)
+    preparation = Preparation(opened, **options, detections=detections)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",
-        key=make_key({**options, "labels": list(opened.label_names)}, opened.state()),
+        key=make_key({**_identity(options), "labels": [*opened.label_names]}, opened.state()),
         options=options,
         size=options["size"],
         channels=options["channels"],
@@ -189,8 +197,14 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    remember(cache, {"format": FORMAT, "source": place, **options}, pictures.folder, stamps)
+    remember(cache, {"source": place, **_identity(options)}, pictures.folder, stamps)
     return pictures
+
+
+def _identity(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options with all else that determines the pixels of the same source."""
+    detector = DETECTOR if options["crop"] == FACE else None
+    return {"format": FORMAT, "detector": detector, **options}
 
 
 def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:

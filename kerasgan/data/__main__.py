@@ -67,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=CROPS,
         default="auto",
         help="part that is kept: center = the largest centred square, celeba = the tutorial's "
-        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
+        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center, face = "
+        "every face in a photograph, found, turned upright and cut as in CelebA",
     )
     parser.add_argument(
         "--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey"
