@@ -1,6 +1,7 @@
 """Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,8 @@ def open_source(source: str, cache: Path = CACHE) -> Source:
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
         return FolderSource(source, skip=[cache])
+    if not os.path.isfile(path):
+        raise UserError(f"{rule}. Received: {printable(source)}, which is a pipe or a device.")
     if not os.access(path, os.R_OK):
         raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
     if path.lower().endswith(ARRAYS):
@@ -152,6 +155,7 @@ def _prepared(
     source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
+    began = time.time_ns()
     opened = open_source(source, cache)
     stamps = take_stamps(opened.watched())
     preparation = Preparation(opened, **options)
@@ -167,7 +171,8 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    remember(cache, {"format": FORMAT, "source": place, **options}, pictures.folder, stamps)
+    request = {"format": FORMAT, "source": place, **options}
+    remember(cache, request, pictures.folder, stamps, since=began)
     return pictures
 
 
