@@ -23,7 +23,9 @@ from kerasgan.data.text import printable
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIP_BEGINS = b"PK\3\4"
 MAX_FILE = 256 * 2**20  # bytes of one file in an archive; what claims more is no photograph
-READ = 4096  # bytes that a zip's member is read by; from so few, little can be inflated at once
+READ = 2**16  # bytes inflated at once
+# Python inflates these by pieces of a known length; bzip2 makes gigabytes of a hundred bytes.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # What the standard library raises for archives that are cut, damaged or not what they claim.
 BAD_ARCHIVE = (
@@ -256,6 +258,8 @@ def _problem(name: str, size: int) -> str | None:
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & 0x1:
         return "encrypted: unpack the archive with its password"
+    if info.compress_type not in METHODS:
+        return "compressed otherwise than by deflate: unpack the archive"
     return _problem(info.filename, info.file_size)
 
 
