@@ -183,6 +183,8 @@ class ArraySource(Source):
 
     def _whole(self) -> np.ndarray:
         """Reads an array whose pictures do not lie one after the other."""
+        if self._whole_count < self.header.shape[0]:
+            raise ValueError(f"the file ends before its {self.header.shape} numbers do")
         if self._member is None:
             return np.load(self.path, mmap_mode="r", allow_pickle=False)
         with np.load(self.path, allow_pickle=False) as arrays:
