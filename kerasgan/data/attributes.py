@@ -76,7 +76,8 @@ def parse_attributes(data: bytes, name: str) -> Attributes:
     if comma or (table and len(table[0]) == len(header)):
         del header[:1]
     names = [word.strip() for word in header]
-    if not names or not all(names) or len(set(names)) < len(names):
+    usable = names and all(name and name.isprintable() for name in names)
+    if not usable or len(set(names)) < len(names):
         raise UserError(
             "An attribute table should begin with a header of names, each once. Received: "
             f"{printable(name)}, which does not. Mend or remove it."
