@@ -136,7 +136,7 @@ def find_source(data: Path = Path("data")) -> str:
         return BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
-    files = sorted(str(path) for path in data.iterdir() if path.is_file())
+    files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 

@@ -152,7 +152,7 @@ def walk(
 
 def find_table(folder: Path) -> Path | None:
     """Returns the attribute table in a folder, or in one right below it; None without one."""
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    places = [folder, *sorted(path for path in folder.iterdir() if os.path.isdir(path))]
     found = (place / name for place in places for name in TABLES)
     return next((path for path in found if os.path.isfile(path)), None)  # False where unreadable
 
