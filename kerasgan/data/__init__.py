@@ -1,6 +1,7 @@
 """Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,8 @@ def open_source(source: str, cache: Path = CACHE, limit: int | None = None) -> S
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
         return _open_folder(source, path, cache)
+    if not os.path.isfile(path):
+        raise UserError(f"{rule}. Received: {printable(source)}, which is a pipe or a device.")
     if not os.access(path, os.R_OK):
         raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
     if path.lower().endswith(ARRAYS):
@@ -150,7 +153,7 @@ def find_source(data: Path = Path("data")) -> str:
         return BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
-    files = sorted(str(path) for path in data.iterdir() if path.is_file())
+    files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 
@@ -178,6 +181,7 @@ def _prepared(
     source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
+    began = time.time_ns()
     opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
     detections = None
@@ -197,7 +201,8 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    remember(cache, {"source": place, **_identity(options)}, pictures.folder, stamps)
+    request = {"source": place, **_identity(options)}
+    remember(cache, request, pictures.folder, stamps, since=began)
     return pictures
 
 

@@ -151,9 +151,11 @@ class Detections:
         find: finds the faces in uint8 (H, W, 3); `find_faces` unless given.
     """
 
-    def __init__(self, folder: Path, find: Callable[[np.ndarray], list[Face]] = find_faces) -> None:
+    def __init__(
+        self, folder: Path, find: Callable[[np.ndarray], list[Face]] | None = None
+    ) -> None:
         self.path = folder / "faces.jsonl"
-        self._find = find
+        self._find = find or find_faces
         self._known = _read_detections(self.path)
         self._writing = threading.Lock()
 
