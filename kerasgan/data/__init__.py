@@ -42,9 +42,11 @@ __all__ = [
     "Pictures",
     "Table",
     "describe",
+    "check_options",
     "find_source",
     "load",
     "open_source",
+    "prepare",
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
@@ -91,7 +93,7 @@ def load(
             be written.
     """
     source, cache = str(source), Path(cache)
-    _check_options(size, limit, crop, channels, seed)
+    check_options(size, limit, crop, channels, seed)
     known = source == BUILT_IN or source in NAMED
     place = source if known else os.path.abspath(os.path.expanduser(source))
     request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
@@ -157,6 +159,21 @@ def find_source(data: Path = Path("data")) -> str:
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 
+def prepare(
+    source: Source, cache: Path, *, size: int, limit: int | None, crop: str, channels: int
+) -> Preparation:
+    """Says how a source's pictures would be prepared; for the arguments see `load`.
+
+    Raises:
+        UserError: faces are to be found, and there is no detector.
+    """
+    detections = None
+    if crop == FACE:
+        require()
+        detections = Detections(cache)
+    return Preparation(source, size, channels, crop, limit, detections)
+
+
 def _open_folder(source: str, path: str, cache: Path) -> Source:
     """Opens a folder of picture files, or one of Parquet files where there are no others."""
     check_folder(source, Path(path))
@@ -184,11 +201,7 @@ def _prepared(
     began = time.time_ns()
     opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    detections = None
-    if options["crop"] == FACE:
-        require()
-        detections = Detections(cache)
-    preparation = Preparation(opened, **options, detections=detections)
+    preparation = prepare(opened, cache, **options)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",
@@ -212,7 +225,8 @@ def _identity(options: dict[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "detector": detector, **options}
 
 
-def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:
+def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
+    """Raises `UserError` where an argument of `load` is out of range."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(
             f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
