@@ -29,6 +29,8 @@ LONGER_SIDE = 800  # pixels that a photograph is reduced to; the detector sees f
 CLOSE_UP = 128  # the same for a second look, at a face that fills the picture
 MARGIN = 32  # pixels of the edge put around it, since faces at the very edge are missed
 TURNS = (-40, 40)  # degrees by which a photograph is turned to look again; it sees up to about 30
+TURNED_SIDE = 600  # pixels that it is reduced to for that
+SAME = 1.0  # distance of two finds, in distances between the eyes, below which they are one face
 MIN_EYES = 4.0  # pixels between the eyes below which a face is not worth cutting
 
 # CelebA's aligned pictures have the eyes at (69.4, 111.3) and (107.7, 111.3), the mouth's middle
@@ -84,8 +86,8 @@ def require() -> None:
 def find_faces(rgb: np.ndarray) -> list[Face]:
     """Finds the faces in a photograph; may be called in any thread.
 
-    It is looked at whole, then, where nothing was found, from farther away for a face that
-    fills it, then turned for a tilted head.
+    It is looked at upright and, for tilted heads, turned; where nothing was found, from farther
+    away, for a face that fills it. Of several finds of one face the surest counts.
 
     Args:
         rgb: uint8, (H, W, 3), upright.
@@ -94,11 +96,10 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
         The faces, from left to right.
     """
     image = Image.fromarray(rgb)
-    for longer, degrees in ((LONGER_SIDE, 0), (CLOSE_UP, 0), *((LONGER_SIDE, t) for t in TURNS)):
-        found = _look(image, longer, degrees)
-        if found:
-            return sorted(found, key=lambda face: face.left_eye)
-    return []
+    found = _look(image, LONGER_SIDE)
+    for degrees in TURNS:
+        found += _look(image, TURNED_SIDE, degrees)
+    return sorted(_each_once(found or _look(image, CLOSE_UP)), key=lambda face: face.left_eye)
 
 
 def cut_face(rgb: np.ndarray, face: Face, size: int) -> np.ndarray:
@@ -208,7 +209,20 @@ def _last_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _look(image: Image.Image, longer: int, degrees: float) -> list[Face]:
+def _each_once(found: list[Face]) -> list[Face]:
+    """Keeps the surest of the finds that are the same face; of equal ones, the first."""
+    kept: list[Face] = []
+    for face in sorted(found, key=lambda face: -face.confidence):
+        middle = _middle(face.left_eye, face.right_eye)
+        if all(
+            math.dist(middle, _middle(other.left_eye, other.right_eye)) > SAME * other.eyes
+            for other in kept
+        ):
+            kept.append(face)
+    return kept
+
+
+def _look(image: Image.Image, longer: int, degrees: float = 0) -> list[Face]:
     """Finds the faces in a photograph that is reduced and turned before."""
     scale = min(1.0, longer / max(image.size))
     small = image.resize(
