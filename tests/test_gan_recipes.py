@@ -38,10 +38,10 @@ def kernels(network):
     return [w.numpy() for w in network.trainable_weights if "kernel" in w.name]
 
 
-@pytest.mark.parametrize(
-    "preset",
-    ["mlp", *(pytest.param(name, marks=pytest.mark.slow) for name in ("article", "dcgan"))],
-)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("article", "dcgan")]
+
+
+@pytest.mark.parametrize("preset", ["mlp", *SLOW])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_any_loss_trains_any_network(preset, loss):
     recipe = small(preset, loss=loss)
@@ -117,7 +117,7 @@ def test_dcgan_equals_its_tutorials_loop():
             ("d_fake", fake_logits),
             ("d_fake_after", after),
         ):
-            assert scalars[name] == pytest.approx(tf.reduce_mean(tf.sigmoid(logits)), rel=1e-3)
+            assert scalars[name] == pytest.approx(np.mean(tf.sigmoid(logits)), rel=1e-3)
         higher = np.mean(real_logits.numpy() > fake_logits.numpy())
         assert scalars["d_accuracy"] == pytest.approx(higher)
     for mine, theirs in ((gan.generator, generator), (gan.discriminator, discriminator)):
@@ -133,6 +133,8 @@ def gradients(tape, loss, network):
 def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     recipe = small("article", **EVERYTHING)
     whole, first, second = GAN(recipe), GAN(recipe), GAN(recipe)
+    for gan in (whole, first):
+        gan.augment_share.assign(0.5)
     batches = [reals_for(recipe, seed) for seed in range(5)]
     expected = [whole.train_on_batch(batch) for batch in batches]
     for batch in batches[:3]:
@@ -140,7 +142,7 @@ def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     Checkpoints(first, tmp_path, keep=1).save()
     assert Checkpoints(second, tmp_path, keep=1).restore() == 3
     assert [second.train_on_batch(batch) for batch in batches[3:]] == expected[3:]
-    assert float(second.augment_share) == float(whole.augment_share) > 0
+    assert float(second.augment_share) == float(whole.augment_share) != 0.5
     for name, part in whole.state().items():
         if isinstance(part, keras.Model):
             pairs = zip(part.weights, second.state()[name].weights, strict=True)
@@ -257,9 +259,10 @@ def test_penalties_hold_the_slope_down():
     def slope_after(**typed):
         recipe = small("mlp", learning_rate=2e-3, dropout=0.0, **typed)
         gan = GAN(recipe)
-        for step in range(30):
+        for step in range(60):
             gan.train_on_batch(reals_for(recipe, step))
-        return float(penalties.zero_centred(gan.discriminator_logits, reals_for(recipe)))
+        real = tf.constant(reals_for(recipe))
+        return float(penalties.zero_centred(gan.discriminator_logits, real))
 
     free = slope_after()
     assert slope_after(r1=10.0) < 0.2 * free
@@ -303,11 +306,11 @@ def test_reals_and_fakes_are_augmented_in_every_update(monkeypatch):
 
 
 def test_ada_is_reported_and_rises_while_d_is_sure():
-    recipe = small("mlp", augment="ada", ada_images=40, ada_target=0.0)
+    recipe = small("mlp", augment="ada", ada_images=40, learning_rate=5e-3, dropout=0.0)
     gan = GAN(recipe)
     constant = np.full_like(reals_for(recipe), 0.9)
     shares = [gan.train_on_batch(constant)["augment"] for _ in range(12)]
-    assert shares[0] in (0.0, pytest.approx(0.1)) and shares[-1] >= 0.5
+    assert shares[0] <= 0.1 + 1e-6 and 0.3 < shares[-1] <= 1
     assert "augment" not in GAN(small("mlp", augment="0.5")).train_on_batch(constant)
 
 
