@@ -249,7 +249,8 @@ def _command(argv: Sequence[str] | None) -> None:
     print(f"\n{metrics.table(report)}\n")
     print(out)
     if args.sheet:
-        path = out.with_name(out.stem.replace("evaluation", "memorisation") + ".png")
+        stem = out.stem.removesuffix("evaluation").removesuffix("-")
+        path = out.with_name(f"{stem}-memorisation.png" if stem else "memorisation.png")
         images.write_png(path, sheet)
         print(path)
 
