@@ -157,10 +157,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises UserError for a flag that is out of its range or clashes with another."""
-    out, weights = args.out, args.features_weights
+    out, weights, least = args.out, args.features_weights, metrics.MIN_COUNT
     inception = "inception" in (args.features or ())
     rules = [
-        (f"`-n` should be from 8 to {MAX_COUNT}", args.n, 8 <= args.n <= MAX_COUNT),
+        (f"`-n` should be from {least} to {MAX_COUNT}", args.n, least <= args.n <= MAX_COUNT),
         ("`--seed` should be at least 0", args.seed, args.seed >= 0),
         ("`--out` should end in .json", out, out is None or out.suffix.lower() == ".json"),
         ("`--features-weights` is for --features inception", weights, not weights or inception),

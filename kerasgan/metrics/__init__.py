@@ -4,7 +4,13 @@
 each. `import kerasgan.metrics` imports no TensorFlow.
 """
 
-from kerasgan.metrics.evaluator import COUNT, DEFAULT_FEATURES, Description, Evaluator
+from kerasgan.metrics.evaluator import (
+    COUNT,
+    DEFAULT_FEATURES,
+    MIN_COUNT,
+    Description,
+    Evaluator,
+)
 from kerasgan.metrics.features import FEATURES
 from kerasgan.metrics.memorisation import PAIRS, sheet
 from kerasgan.metrics.report import table
@@ -13,6 +19,7 @@ __all__ = [
     "COUNT",
     "DEFAULT_FEATURES",
     "FEATURES",
+    "MIN_COUNT",
     "PAIRS",
     "Description",
     "Evaluator",

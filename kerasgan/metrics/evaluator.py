@@ -204,6 +204,7 @@ class Evaluator:
         estimators = {
             "kid": f"unbiased, (x.y / D + 1)^3, mean over {SUBSETS} subsets of "
             f"{subset_size(count, len(self.reals))}",
+            "kid_interval": "1.96 standard errors, by the jackknife over the subsets",
             "precision_recall": f"k = {K}, {min(count, len(self.reals))} pictures of each",
         }
         parts = {net.name: net.protocol | estimators for net in self.networks}

@@ -33,7 +33,7 @@ def _distances(report: dict[str, Any]) -> Iterator[str]:
                 label,
                 f"{report[row]['count']:,}",
                 f"{figures['kid_x1000']:.1f} ({interval})",
-                f"{figures['frechet']:.2f}",
+                f"{figures['frechet']:.3f}",
                 f"{figures['precision']:.3f}",
                 f"{figures['recall']:.3f}",
             )
