@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 500  # more points than the picture has pixels for only blur it
+SPIKES = 0.005  # share of the losses, at either end, that may lie outside of the picture
 
 
 def loss_figure(d_losses: Sequence[float], a_losses: Sequence[float]) -> "Figure":
@@ -29,6 +30,7 @@ def loss_figure(d_losses: Sequence[float], a_losses: Sequence[float]) -> "Figure
         iterations, means, lows, highs = _binned(np.asarray(losses, np.float64))
         axes.plot(iterations, means, color=color, label=label, linewidth=1)
         axes.fill_between(iterations, lows, highs, color=color, alpha=0.2, linewidth=0)
+    axes.set_ylim(*_limits(np.concatenate([d_losses, a_losses])))
     axes.set_xlabel("iteration")
     axes.set_ylabel("loss")
     axes.grid(alpha=0.3)
@@ -42,6 +44,15 @@ def write_losses(
     """Writes the loss curves as PNG, whole or not at all."""
     with atomic_path(path) as temporary:
         loss_figure(d_losses, a_losses).savefig(temporary, dpi=100)
+
+
+def _limits(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Chooses the loss axis so that a few spikes do not flatten all the rest."""
+    if not len(values):
+        return None, None
+    low, high = np.quantile(values, [SPIKES, 1 - SPIKES])
+    margin = max(0.15 * (high - low), 0.05)
+    return low - margin, high + margin
 
 
 def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
 """The order in which pictures are seen."""
 
 import numpy as np
+import pytest
 
-from kerasgan.data.batches import Batches
+from kerasgan.data.batches import Ahead, Batches
 
 
 def numbered(count):
@@ -41,3 +42,78 @@ def test_pixels_come_in_minus_one_to_one():
 def test_other_seed_other_order():
     a, b = (Batches(numbered(50), 10, seed=s).indices(0) for s in (0, 1))
     assert list(a) != list(b)
+
+
+def sides(count):
+    """Pictures that are 0 in their left half and their own number plus one in their right."""
+    pixels = np.zeros((count, 1, 2, 1), np.uint8)
+    pixels[:, 0, 1, 0] = np.arange(1, count + 1)
+    return pixels
+
+
+def test_half_of_the_pictures_are_mirrored_anew_at_each_sight():
+    batches = Batches(sides(50), 50, seed=0, flip=True)
+    plain = Batches(sides(50), 50, seed=0)
+    seen = [batches.at(iteration) for iteration in range(40)]
+    mirrored = np.stack([batch[:, 0, 0, 0] > -1 for batch in seen])
+    for iteration, batch in enumerate(seen):
+        upright = np.where(mirrored[iteration][:, None, None, None], batch[:, :, ::-1], batch)
+        np.testing.assert_array_equal(upright, plain.at(iteration))
+    assert 0.45 < mirrored.mean() < 0.55  # of 2,000: the standard deviation is 0.011
+    assert len({tuple(row) for row in mirrored}) == 40
+    np.testing.assert_array_equal(Batches(sides(50), 50, seed=0, flip=True).at(7), seen[7])
+
+
+def test_flipping_leaves_the_pictures_as_they_are():
+    pixels = sides(6)
+    Batches(pixels, 6, seed=0, flip=True).at(0)
+    np.testing.assert_array_equal(pixels, sides(6))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_shards_make_up_the_batch(count):
+    whole = Batches(sides(10), 8, seed=2, flip=True)
+    shards = [Batches(sides(10), 8, seed=2, flip=True, shard=(k, count)) for k in range(count)]
+    for iteration in range(5):  # batches that span epochs, too
+        parts = [shard.at(iteration) for shard in shards]
+        assert all(len(part) == 8 // count for part in parts)
+        np.testing.assert_array_equal(np.concatenate(parts), whole.at(iteration))
+
+
+@pytest.mark.parametrize("shard", [(0, 3), (2, 2), (-1, 2)])
+def test_shards_that_do_not_exist(shard):
+    with pytest.raises(ValueError, match="has no share"):
+        Batches(sides(10), 8, seed=0, shard=shard)
+
+
+class Counting:
+    """Batches that note what was asked of them."""
+
+    def __init__(self):
+        self.asked = []
+
+    def at(self, iteration):
+        self.asked.append(iteration)
+        return np.full(1, iteration)
+
+
+def test_ahead_makes_the_next_batches_and_each_once():
+    counting = Counting()
+    with Ahead(counting, depth=2) as ahead:
+        assert [int(ahead.at(iteration)[0]) for iteration in range(3, 8)] == [3, 4, 5, 6, 7]
+    assert counting.asked[:5] == [3, 4, 5, 6, 7] and set(counting.asked) <= set(range(3, 10))
+    assert len(counting.asked) == len(set(counting.asked))
+
+
+def test_ahead_may_be_asked_out_of_order():
+    with Ahead(Counting()) as ahead:
+        assert [int(ahead.at(iteration)[0]) for iteration in (5, 0, 0, 1, 7)] == [5, 0, 0, 1, 7]
+
+
+def test_ahead_passes_errors_on():
+    class Failing:
+        def at(self, iteration):
+            raise OSError("the disk has gone")
+
+    with Ahead(Failing()) as ahead, pytest.raises(OSError, match="has gone"):
+        ahead.at(0)

@@ -22,6 +22,14 @@ def test_few_values_are_drawn_one_by_one():
     assert list(ends) == [1, 2] and list(means) == list(lows) == list(highs) == [3.0, 1.0]
 
 
+def test_a_spike_does_not_flatten_the_curves():
+    losses = np.random.default_rng(0).uniform(0.5, 1.0, 2000)
+    spiked = losses.copy()
+    spiked[700:704] = 30.0
+    low, high = plots.loss_figure(losses, spiked).axes[0].get_ylim()
+    assert 0.3 < low < 0.5 and 1.0 < high < 1.2
+
+
 @pytest.mark.parametrize("count", [0, 1, 3000])
 def test_writes_both_curves(tmp_path, count):
     plots.write_losses(tmp_path / "losses.png", [0.7] * count, [1.1] * count)

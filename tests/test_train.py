@@ -302,7 +302,7 @@ def times(folder):
     ("more", "word"),
     [
         (["--batch-size", "11"], "with 10 usable pictures"),
-        (["--size", "50"], "`--size` should be a multiple of 8"),
+        (["--size", "50"], "`--size` should be a multiple of 4"),
         (["--resume", "nowhere"], "should hold recipe.json"),
         (["--data", "nowhere"], "nowhere"),
     ],
@@ -382,7 +382,7 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     (tmp_path / "data").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
     assert train.begin(parse(args)).request["source"] == "data"
-    assert "the pictures in data/" in capsys.readouterr().out
+    assert "the pictures in data" in capsys.readouterr().out
 
 
 def test_preset_auto_follows_the_hardware(monkeypatch, capsys):

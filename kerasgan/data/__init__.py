@@ -1,6 +1,7 @@
 """Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,13 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.decode import CROPS
-from kerasgan.data.folder import FolderSource, walk
+from kerasgan.data.decode import CROPS as WHOLE_CROPS
+from kerasgan.data.decode import FACE
+from kerasgan.data.faces import DETECTOR, Detections, require
+from kerasgan.data.folder import FolderSource, check_folder, walk
+from kerasgan.data.named import NAMED, fetch
+from kerasgan.data.parquet import SUFFIX as PARQUET
+from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation
 from kerasgan.data.recent import recall, remember, take_stamps
 from kerasgan.data.source import Source
@@ -32,16 +38,21 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "NAMED",
     "Pictures",
     "Table",
     "describe",
+    "check_options",
     "find_source",
     "load",
     "open_source",
+    "prepare",
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
+SETS = Path("data")  # where sets that are known by name are kept, in a folder each
 ARRAYS = (".npy", ".npz")
+CROPS = (*WHOLE_CROPS, FACE)
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -67,7 +78,8 @@ def load(
         limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
-            square), "center", "celeba" and "none". The drawn faces are square already.
+            square), "center", "celeba", "none", and "face": a picture for every face that is
+            found in a photograph. The drawn faces are square already.
         channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
@@ -81,8 +93,9 @@ def load(
             be written.
     """
     source, cache = str(source), Path(cache)
-    _check_options(size, limit, crop, channels, seed)
-    place = source if source == BUILT_IN else os.path.abspath(os.path.expanduser(source))
+    check_options(size, limit, crop, channels, seed)
+    known = source == BUILT_IN or source in NAMED
+    place = source if known else os.path.abspath(os.path.expanduser(source))
     request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
     if source == BUILT_IN:
         count = limit or BUILT_IN_COUNT
@@ -95,30 +108,39 @@ def load(
     return replace(pictures, request=request)
 
 
-def open_source(source: str, cache: Path = CACHE) -> Source:
+def open_source(source: str, cache: Path = CACHE, limit: int | None = None) -> Source:
     """Lists what a source holds.
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays.
+            `.npz` file of arrays; a `.parquet` file; or one of `NAMED`, which is downloaded into
+            `SETS` unless it is there.
         cache: the folder of caches, left out of a folder's listing.
+        limit: how many pictures are wanted at most; None for all. Of a set by name, no more
+            files are downloaded than that takes.
 
     Raises:
-        UserError: it is none of these, is damaged or holds no picture.
+        UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
+    if source in NAMED:
+        return fetch(source, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz) or the word built-in"
+        f"(.npy, .npz), a .parquet file, or one of the words {', '.join([BUILT_IN, *NAMED])}"
     )
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
-        return FolderSource(source, skip=[cache])
+        return _open_folder(source, path, cache)
+    if not os.path.isfile(path):
+        raise UserError(f"{rule}. Received: {printable(source)}, which is a pipe or a device.")
     if not os.access(path, os.R_OK):
         raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
     if path.lower().endswith(ARRAYS):
         return ArraySource(source)
+    if path.lower().endswith(PARQUET):
+        return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
     raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
@@ -133,13 +155,37 @@ def find_source(data: Path = Path("data")) -> str:
         return BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
-    files = sorted(str(path) for path in data.iterdir() if path.is_file())
+    files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
+
+
+def prepare(
+    source: Source, cache: Path, *, size: int, limit: int | None, crop: str, channels: int
+) -> Preparation:
+    """Says how a source's pictures would be prepared; for the arguments see `load`.
+
+    Raises:
+        UserError: faces are to be found, and there is no detector.
+    """
+    detections = None
+    if crop == FACE:
+        require()
+        detections = Detections(cache)
+    return Preparation(source, size, channels, crop, limit, detections)
+
+
+def _open_folder(source: str, path: str, cache: Path) -> Source:
+    """Opens a folder of picture files, or one of Parquet files where there are no others."""
+    check_folder(source, Path(path))
+    pictures = next(walk(Path(path), [cache]), None)
+    if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
+        return open_parquet(source)
+    return FolderSource(source, skip=[cache])
 
 
 def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
     """Maps the pictures that the same request led to last, if the source is the same since."""
-    folder = recall(cache, {"format": FORMAT, "source": place, **options})
+    folder = recall(cache, {"source": place, **_identity(options)})
     if folder is None:
         return None
     try:
@@ -152,13 +198,14 @@ def _prepared(
     source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
-    opened = open_source(source, cache)
+    began = time.time_ns()
+    opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    preparation = Preparation(opened, **options)
+    preparation = prepare(opened, cache, **options)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",
-        key=make_key({**options, "labels": list(opened.label_names)}, opened.state()),
+        key=make_key({**_identity(options), "labels": [*opened.label_names]}, opened.state()),
         options=options,
         size=options["size"],
         channels=options["channels"],
@@ -167,11 +214,19 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    remember(cache, {"format": FORMAT, "source": place, **options}, pictures.folder, stamps)
+    request = {"source": place, **_identity(options)}
+    remember(cache, request, pictures.folder, stamps, since=began)
     return pictures
 
 
-def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:
+def _identity(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options with all else that determines the pixels of the same source."""
+    detector = DETECTOR if options["crop"] == FACE else None
+    return {"format": FORMAT, "detector": detector, **options}
+
+
+def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
+    """Raises `UserError` where an argument of `load` is out of range."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(
             f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."

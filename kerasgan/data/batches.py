@@ -1,8 +1,22 @@
 """Batches of reals, each named by its iteration."""
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
 import numpy as np
 
 from kerasgan import images
+
+FLIPS = 1  # sets the random numbers of the flips apart from those of the order
+
+
+class Batched(Protocol):
+    """What names the batch of each iteration."""
+
+    def at(self, iteration: int) -> np.ndarray:
+        """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C)."""
+        ...
 
 
 class Batches:
@@ -10,35 +24,94 @@ class Batches:
 
     Which pictures an iteration sees is a function of (seed, iteration) alone: the epochs,
     each a permutation of its own, are laid end to end and cut into batches, so that every
-    picture is seen once an epoch and none is left over.
+    picture is seen once an epoch and none is left over. So are the flips.
 
     Args:
         pixels: uint8, (N, H, W, C), N at least `batch_size`; may be memory-mapped.
-        batch_size: pictures in a batch.
-        seed: of the order.
+        batch_size: pictures in a batch, over all shards.
+        seed: of the order and the flips.
+        flip: whether each picture is mirrored, left to right, with probability 1/2.
+        shard: (k, n): the k-th, from 0, of n equal shares of every batch, for a worker of its
+            own.
+
+    Raises:
+        ValueError: a batch cannot be cut into so many shares.
     """
 
-    def __init__(self, pixels: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        batch_size: int,
+        seed: int,
+        flip: bool = False,
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        number, count = shard
+        if batch_size % count or not 0 <= number < count:
+            raise ValueError(f"A batch of {batch_size} has no share {number} of {count}.")
         self.pixels = pixels
         self.batch_size = batch_size
         self.seed = seed
+        self.flip = flip
+        share = batch_size // count
+        self._share = slice(number * share, (number + 1) * share)
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
     def indices(self, iteration: int) -> np.ndarray:
         """Returns which pictures iteration number `iteration`, from 0, sees: int64 (B,)."""
         start = iteration * self.batch_size
-        places = np.arange(start, start + self.batch_size)
+        places = np.arange(start, start + self.batch_size)[self._share]
         epochs, offsets = np.divmod(places, len(self.pixels))
         parts = [self._permutation(e)[offsets[epochs == e]] for e in np.unique(epochs)]
         return np.concatenate(parts)
 
     def at(self, iteration: int) -> np.ndarray:
-        """Returns the batch of an iteration: float32 in [-1, 1], (B, H, W, C)."""
-        return images.to_float(self.pixels[self.indices(iteration)])
+        """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C)."""
+        pictures = self.pixels[self.indices(iteration)]
+        if self.flip:
+            mirrored = self._mirrored(iteration)
+            pictures[mirrored] = pictures[mirrored, :, ::-1]
+        return images.to_float(pictures)
+
+    def _mirrored(self, iteration: int) -> np.ndarray:
+        """Returns which pictures of the batch are mirrored: bool (B,)."""
+        rng = np.random.default_rng([self.seed, iteration, FLIPS])
+        return rng.random(self.batch_size)[self._share] < 0.5
 
     def _permutation(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
-            self._order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pixels))
+            rng = np.random.default_rng([self.seed, epoch])
+            self._order = rng.permutation(len(self.pixels))
             self._epoch = int(epoch)
         return self._order
+
+
+class Ahead:
+    """Makes the batches that will be wanted next while a training step runs.
+
+    Args:
+        batches: what makes them.
+        depth: batches made ahead.
+    """
+
+    def __init__(self, batches: Batched, depth: int = 2) -> None:
+        self._batches = batches
+        self._depth = depth
+        self._pool = ThreadPoolExecutor(1, "batches")
+        self._waiting: deque[tuple[int, Future[np.ndarray]]] = deque()
+
+    def at(self, iteration: int) -> np.ndarray:
+        """Returns the batch of an iteration, from 0; the quickest where they come in order."""
+        if self._waiting and self._waiting[0][0] != iteration:
+            self._waiting.clear()
+        following = self._waiting[-1][0] + 1 if self._waiting else iteration
+        for number in range(following, iteration + self._depth + 1):
+            self._waiting.append((number, self._pool.submit(self._batches.at, number)))
+        return self._waiting.popleft()[1].result()
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._pool.shutdown(cancel_futures=True)
