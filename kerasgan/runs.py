@@ -11,6 +11,7 @@ outputs/000-article-lite/
     generator.keras the generator, for `keras.models.load_model`
     checkpoints/    networks, optimizers and iteration, the last few
     events/         TensorBoard's
+    evaluation.json, memorisation.png   what `kerasgan.evaluate` measured, once it has
 """
 
 import dataclasses
