@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan.cli import UserError
+from kerasgan.data.built_in import BUILT_IN
 from kerasgan.data.cache import Pictures
 from kerasgan.data.text import printable
 
@@ -227,6 +228,8 @@ def _absent(pictures: Pictures, wanted: str, what: str) -> UserError:
     if table.attribute_names and wanted == LABELS:
         others.append(",".join(table.attribute_names[:3]))
     typed = " or ".join(f"--conditions {other}" for other in others)
+    if wanted != LABELS:
+        typed += f" or --data {BUILT_IN}"
     return UserError(
         f"`--conditions {wanted}` needs pictures with {what}. Received: "
         f"{printable(pictures.source)}, which has none. Type {typed}."
