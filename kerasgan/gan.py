@@ -369,9 +369,8 @@ class GAN(keras.Model):
 
     def _dropout_state(self, stream: str, update: int = 0, place: int = 0) -> tf.Tensor:
         """The seed of one layer's dropout as Keras keeps it, uint32 (2,)."""
-        seed = self._seed(stream, update)
-        hashed, _ = tf.unstack(_folded(seed, place) if place else seed)
-        return tf.bitcast(hashed, tf.uint32)
+        seed = _folded(self._seed(stream, update), place)
+        return tf.random.stateless_uniform([2], seed, None, None, tf.uint32)
 
 
 def _shares(

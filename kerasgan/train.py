@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Builds the command line, with one flag for each field of the recipe."""
     parser = cli.Parser(
         prog="python -m kerasgan.train",
+        usage="%(prog)s [--data DIR] [--preset NAME] [--out DIR | --resume RUN] [any flag below]",
         description="Train a face GAN: a folder of pictures in, a run folder with grids, "
         "checkpoints and a generator out.",
     )
