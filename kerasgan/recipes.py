@@ -306,10 +306,12 @@ PRESETS = {
     ),
 }  # fmt: skip
 # dcgan at a quarter of its channels, which a CPU has time for, steered by what CelebA and the
-# built-in faces both know; its control grid has a row for each of the eight combinations.
+# built-in faces both know; its control grid has a row for each of the eight combinations. D is held
+# back as the tutorial's is, else each condition collapses to one face.
 PRESETS["conditional"] = dataclasses.replace(
     PRESETS["dcgan"], preset="conditional", width=1 / 4, batch_size=64,
-    conditions="Smiling,Male,Eyeglasses",
+    conditions="Smiling,Male,Eyeglasses", condition_dim=8,
+    d_batch_norm=False, dropout=0.4, label_noise=0.05, ema=0.999,
 )  # fmt: skip
 
 _NO_LABELS = {"label_noise": 0.0, "label_smoothing": 0.0, "label_flips": 0.0}
