@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import backend, images, loop
+from kerasgan import backend, loop
 from kerasgan.backend import tf
 from kerasgan.data import Pictures
+from kerasgan.data.batches import Batches, Conditioned
 from kerasgan.gan import GAN
 from kerasgan.loop import WARM_UP, timed_enough
 from kerasgan.recipes import Recipe
@@ -31,7 +32,7 @@ def report(gan: GAN, pictures: Pictures) -> None:
     print(f"generator: {gan.generator.count_params():,} parameters")
     print(f"discriminator: {gan.discriminator.count_params():,} parameters")
     print(f"device: {backend.describe_device()}, {gan.recipe.precision}")
-    seconds = seconds_an_iteration(gan, pictures.pixels)
+    seconds = seconds_an_iteration(gan, Batches.of(pictures, gan.recipe).at(0))
     rate = gan.recipe.reals_an_iteration / seconds
     print(f"speed: {seconds:.3f} s an iteration, {rate:.0f} images/s")
     print(f"memory: {peak_memory()}")
@@ -44,9 +45,8 @@ def report(gan: GAN, pictures: Pictures) -> None:
     print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
 
-def seconds_an_iteration(gan: GAN, pixels: np.ndarray) -> float:
-    """Trains a few iterations and returns the mean time of one, compilation left out."""
-    real = images.to_float(pixels[: gan.recipe.reals_an_iteration])
+def seconds_an_iteration(gan: GAN, real: np.ndarray | Conditioned) -> float:
+    """Trains a few iterations on a batch; returns the mean time of one, compilation left out."""
     for _ in range(WARM_UP):
         gan.train_on_batch(real)
     began, count, seconds = time.perf_counter(), 0, 0.0
