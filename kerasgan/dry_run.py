@@ -1,5 +1,6 @@
 """What a training would take: measured here, without training anything that is kept."""
 
+import math
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from kerasgan.loop import WARM_UP, timed_enough
 from kerasgan.recipes import Recipe
 
 BYTES = 4  # of a float32, in which weights and optimizer states are kept
-LOG_LINE = 150  # bytes of an iteration's line in the log
+LOG_LINE = 220  # bytes of an iteration's line in the log
 PNG_SHARE = 0.75  # of a control grid's raw bytes that its PNG takes, about
 
 
@@ -31,7 +32,8 @@ def report(gan: GAN, pictures: Pictures) -> None:
     print(f"discriminator: {gan.discriminator.count_params():,} parameters")
     print(f"device: {backend.describe_device()}, {gan.recipe.precision}")
     seconds = seconds_an_iteration(gan, pictures.pixels)
-    print(f"speed: {seconds:.3f} s an iteration, {gan.recipe.batch_size / seconds:.0f} images/s")
+    rate = gan.recipe.reals_an_iteration / seconds
+    print(f"speed: {seconds:.3f} s an iteration, {rate:.0f} images/s")
     print(f"memory: {peak_memory()}")
     print(
         f"disk: about {disk_bytes(gan) / 1e6:,.0f} MB in the run folder in the end, "
@@ -44,7 +46,7 @@ def report(gan: GAN, pictures: Pictures) -> None:
 
 def seconds_an_iteration(gan: GAN, pixels: np.ndarray) -> float:
     """Trains a few iterations and returns the mean time of one, compilation left out."""
-    real = images.to_float(pixels[: gan.recipe.batch_size])
+    real = images.to_float(pixels[: gan.recipe.reals_an_iteration])
     for _ in range(WARM_UP):
         gan.train_on_batch(real)
     began, count, seconds = time.perf_counter(), 0, 0.0
@@ -91,13 +93,17 @@ def written_bytes(gan: GAN) -> float:
 def _steady_bytes(gan: GAN) -> float:
     """Grids, each as PNG and in the events, and the log."""
     recipe = gan.recipe
-    grid = PNG_SHARE * recipe.control_latents * recipe.size**2 * 3
+    grid = PNG_SHARE * recipe.control_latents * recipe.size**2 * recipe.channels
     return 2 * grid * (1 + recipe.iters // recipe.grid_every) + LOG_LINE * recipe.iters
 
 
 def _checkpoint_bytes(gan: GAN) -> int:
-    """Each weight, and RMSprop's mean square of its gradient."""
-    return 2 * BYTES * (gan.generator.count_params() + gan.discriminator.count_params())
+    """Weights, also the averaged ones, and what the optimizers remember of each."""
+    networks = [gan.generator, gan.discriminator, *([gan.ema_generator] if gan.recipe.ema else [])]
+    optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
+    states = [variable for optimizer in optimizers for variable in optimizer.variables]
+    numbers = sum(network.count_params() for network in networks)
+    return BYTES * (numbers + sum(math.prod(variable.shape) for variable in states))
 
 
 def _generator_bytes(gan: GAN) -> int:

@@ -1,16 +1,30 @@
 """The two networks, their optimizers, and one iteration of the game between them."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from kerasgan import backend, losses, models
+from kerasgan import augment, backend, models, penalties
 from kerasgan.backend import keras, tf
-from kerasgan.recipes import Recipe
+from kerasgan.cli import UserError
+from kerasgan.losses import LOSSES
+from kerasgan.optimizers import build_optimizer
+from kerasgan.recipes import LABELLED, Recipe
 
-# What one iteration reports, in the order of the step.
-SCALARS = ("d_loss", "a_loss", "d_real", "d_fake")
+# What one iteration reports, in the order of the step; ADA adds "augment", its share.
+SCALARS = ("d_loss", "a_loss", "d_real", "d_fake", "d_fake_after", "d_accuracy")
 
-# Each use of randomness in an iteration has its own stream.
-STREAMS = ("d_latents", "g_latents", "real_labels", "fake_labels", "d_dropout", "g_dropout")
+# Each use of randomness in an iteration has its own stream. A new one comes last: the place in
+# this list is part of the seed.
+STREAMS = (
+    *("d_latents", "g_latents", "real_labels", "fake_labels", "d_dropout", "g_dropout"),
+    *("real_flips", "fake_flips", "d_real_dropout", "g_real_dropout"),
+    *("real_view", "fake_view", "g_view", "g_real_view"),
+    *("between", "r1_dropout", "r2_dropout", "gp_dropout"),
+)
+
+SETTLED = 20  # power iterations before the first update, then one an update
 
 
 class GAN(keras.Model):
@@ -24,11 +38,14 @@ class GAN(keras.Model):
     number, so a training can be taken up again anywhere and repeats itself exactly.
 
     Args:
-        recipe: every hyperparameter; its `precision` may be "auto".
+        recipe: every hyperparameter; its `precision` may be "auto", its `augment` not
+            (`recipes.resolve_augment`).
 
     Attributes:
-        generator: latents (B, latent_dim) to pictures (B, size, size, 3) in [-1, 1].
+        generator: latents (B, latent_dim) to pictures (B, size, size, channels) in [-1, 1].
         discriminator: pictures to verdicts (B, 1), 1 for real.
+        ema_generator: the generator with weights averaged over the training, or None.
+        augment_share: share of the pictures that are augmented, 0 to 1; a variable with ADA.
         iteration: how many iterations have been done, an int64 variable.
     """
 
@@ -40,51 +57,126 @@ class GAN(keras.Model):
         self.generator = models.build_generator(recipe)
         self.discriminator = models.build_discriminator(recipe)
         self.discriminator_logits = models.logits_of(self.discriminator)
-        self.generator_optimizer = build_optimizer(recipe, self.generator)
-        self.discriminator_optimizer = build_optimizer(recipe, self.discriminator)
+        self.ema_generator = models.build_generator(recipe) if recipe.ema else None
+        self.generator_optimizer = build_optimizer(recipe, self.generator, recipe.learning_rate)
+        self.discriminator_optimizer = build_optimizer(
+            recipe, self.discriminator, recipe.d_learning_rate or recipe.learning_rate
+        )
+        self.augment_share = _augment_share(recipe)
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
+        self._spectral_layers = [
+            layer
+            for layer in self.discriminator.layers
+            if isinstance(layer, models.SpectralNormalization)
+        ]
+        for _ in range(SETTLED):
+            self._normalise()
         self._compiled_step = tf.function(self.train_step, autograph=False)
 
+    @property
+    def shown_generator(self) -> keras.Model:
+        """The generator whose pictures are shown and kept: the averaged one where there is one."""
+        return self.ema_generator or self.generator
+
+    def state(self) -> dict[str, Any]:
+        """Returns all that a checkpoint has to hold, by name."""
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "iteration": self.iteration,
+        }
+        if self.recipe.ema:
+            parts["ema_generator"] = self.ema_generator
+        if self.recipe.augment == "ada":
+            parts["augment_share"] = self.augment_share
+        return parts
+
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Draws pictures (B, size, size, 3) in [-1, 1] from latents (B, latent_dim)."""
+        """Draws pictures (B, size, size, channels) in [-1, 1] from latents (B, latent_dim)."""
         return self.generator(latents, training=training)
 
     def train_on_batch(self, real: np.ndarray) -> dict[str, float]:
-        """Trains one iteration: one update of the discriminator, one of the generator.
+        """Trains one iteration: `n_critic` updates of the discriminator, one of the generator.
 
         Args:
-            real: float32 pictures in [-1, 1], (B, size, size, 3).
+            real: float32 pictures in [-1, 1], (n_critic * B, size, size, channels).
 
         Returns:
-            d_loss and a_loss (the adversarial model's, that is the generator's), and D's mean
-            verdict on reals (d_real) and on fakes (d_fake), all before the update.
+            d_loss and a_loss (the adversarial model's, that is the generator's); D's mean verdict
+            on reals (d_real) and on fakes (d_fake), all before the network's own update;
+            d_fake_after, that on the fakes of the generator's update, after D's; d_accuracy, the
+            share of pairs of a real and a fake in which D puts the real higher, 0.5 by chance.
+            With ADA also augment, the share of pictures changed.
         """
         scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32))
         return {name: float(value) for name, value in scalars.items()}
 
     def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One iteration as the tutorial plays it, in TensorFlow operations."""
-        batch = tf.shape(real)[0]
-        fake = self.generator(self._latents(batch, "d_latents"), training=False)
-        with tf.GradientTape() as tape:
-            logits = self._verdict(tf.concat([fake, real], axis=0), True, "d_dropout")
-            fake_logits, real_logits = tf.split(logits, 2)
-            d_loss = losses.bce_discriminator_loss(
-                real_logits, fake_logits, *self._labels(tf.shape(real_logits))
-            )
-            objective = self.discriminator_optimizer.scale_loss(d_loss)
-        self._update(self.discriminator_optimizer, tape, objective, self.discriminator)
+        """One iteration in TensorFlow operations: D learns, then G."""
+        recipe = self.recipe
+        for update, reals in enumerate(tf.split(real, recipe.n_critic)):
+            latents = self._latents(tf.shape(reals)[0], "d_latents", update)
+            with tf.GradientTape() as tape:
+                fakes = self.generator(latents, training=recipe.fakes_training)
+            d_scalars = self._discriminator_step(reals, fakes, update)
 
-        with tf.GradientTape() as tape:
-            fake = self.generator(self._latents(batch, "g_latents"), training=True)
-            logits = self._verdict(fake, self.recipe.frozen_d_training, "g_dropout")
-            a_loss = losses.bce_generator_loss(logits)
-            objective = self.generator_optimizer.scale_loss(a_loss)
-        self._update(self.generator_optimizer, tape, objective, self.generator)
+        if not recipe.reuse_fakes:
+            latents = self._latents(tf.shape(reals)[0], "g_latents")
+            with tf.GradientTape() as tape:
+                fakes = self.generator(latents, training=True)
+        a_scalars = self._generator_step(reals, fakes, tape)
 
+        self._average()
         self.iteration.assign_add(1)
-        d_real, d_fake = (tf.reduce_mean(tf.sigmoid(x)) for x in (real_logits, fake_logits))
-        return dict(zip(SCALARS, (d_loss, a_loss, d_real, d_fake), strict=True))
+        return {name: (d_scalars | a_scalars)[name] for name in self._reported()}
+
+    def _discriminator_step(
+        self, reals: tf.Tensor, fakes: tf.Tensor, update: int
+    ) -> dict[str, tf.Tensor]:
+        """Moves D to tell reals from fakes."""
+        loss, optimizer = LOSSES[self.recipe.loss], self.discriminator_optimizer
+        reals = self._view(reals, "real_view", update)
+        fakes = self._view(fakes, "fake_view", update)
+        with tf.GradientTape() as tape:
+            real_logits, fake_logits = self._both_logits(
+                reals, fakes, True, ("d_real_dropout", "d_dropout"), update
+            )
+            labels = self._labels(tf.shape(real_logits), update)
+            d_loss = loss.discriminator(real_logits, fake_logits, *labels)
+            objective = optimizer.scale_loss(self._penalised(d_loss, reals, fakes, update))
+        self._update(optimizer, tape, objective, self.discriminator)
+        self._clip()
+        self._normalise()
+        self._adapt(real_logits)
+        return {
+            "d_loss": d_loss,
+            "d_real": tf.reduce_mean(loss.verdict(real_logits)),
+            "d_fake": tf.reduce_mean(loss.verdict(fake_logits)),
+            "d_accuracy": tf.reduce_mean(tf.cast(real_logits > fake_logits, tf.float32)),
+            "augment": tf.convert_to_tensor(self.augment_share, tf.float32),
+        }
+
+    def _generator_step(
+        self, reals: tf.Tensor, fakes: tf.Tensor, tape: tf.GradientTape
+    ) -> dict[str, tf.Tensor]:
+        """Moves G to have its fakes, drawn under the tape, taken for real."""
+        loss, optimizer = LOSSES[self.recipe.loss], self.generator_optimizer
+        training = self.recipe.frozen_d_training
+        with tape:
+            seen = self._view(fakes, "g_view")
+            if loss.paired:
+                reals = self._view(reals, "g_real_view")
+                streams = ("g_real_dropout", "g_dropout")
+                real_logits, fake_logits = self._both_logits(reals, seen, training, streams)
+                a_loss = loss.generator(fake_logits, real_logits)
+            else:
+                fake_logits = self._logits(seen, training, "g_dropout")
+                a_loss = loss.generator(fake_logits)
+            objective = optimizer.scale_loss(a_loss)
+        self._update(optimizer, tape, objective, self.generator)
+        return {"a_loss": a_loss, "d_fake_after": tf.reduce_mean(loss.verdict(fake_logits))}
 
     def _update(
         self,
@@ -97,47 +189,159 @@ class GAN(keras.Model):
         variables = [weight.value for weight in network.trainable_weights]
         optimizer.apply(tape.gradient(objective, variables), network.trainable_weights)
 
-    def _seed(self, stream: str) -> tf.Tensor:
+    def _penalised(
+        self, d_loss: tf.Tensor, reals: tf.Tensor, fakes: tf.Tensor, update: int
+    ) -> tf.Tensor:
+        """Adds the penalties in the updates in which they are due (Karras et al. 2020)."""
+        recipe = self.recipe
+        if not (recipe.r1 or recipe.r2 or recipe.gp):
+            return d_loss
+        if recipe.penalty_every == 1:
+            return d_loss + self._penalty(reals, fakes, update)
+        number = self.iteration * recipe.n_critic + update
+        return d_loss + recipe.penalty_every * tf.cond(
+            tf.equal(number % recipe.penalty_every, 0),
+            lambda: self._penalty(reals, fakes, update),
+            lambda: tf.constant(0.0),
+        )
+
+    def _penalty(self, reals: tf.Tensor, fakes: tf.Tensor, update: int) -> tf.Tensor:
+        """The penalties on D's slope by their weights."""
+        recipe, total = self.recipe, tf.constant(0.0)
+        critic = partial(self._logits, training=True, update=update)
+        if recipe.r1:
+            at_reals = penalties.zero_centred(partial(critic, stream="r1_dropout"), reals)
+            total += recipe.r1 * at_reals
+        if recipe.r2:
+            at_fakes = penalties.zero_centred(partial(critic, stream="r2_dropout"), fakes)
+            total += recipe.r2 * at_fakes
+        if recipe.gp:
+            mixed = penalties.between(reals, fakes, self._seed("between", update))
+            total += recipe.gp * penalties.one_centred(partial(critic, stream="gp_dropout"), mixed)
+        return total
+
+    def _clip(self) -> None:
+        """Clips D's weights (Arjovsky et al. 2017)."""
+        if limit := self.recipe.clip_weights:
+            for weight in self.discriminator.trainable_weights:
+                weight.assign(tf.clip_by_value(weight.value, -limit, limit))
+
+    def _normalise(self) -> None:
+        """Brings the layers of D back to spectral norm 1 (Miyato et al. 2018)."""
+        for layer in self._spectral_layers:
+            layer.normalise()
+
+    def _adapt(self, real_logits: tf.Tensor) -> None:
+        recipe = self.recipe
+        if recipe.augment == "ada":
+            share = augment.adapted(
+                self.augment_share, real_logits, recipe.ada_target, recipe.ada_images
+            )
+            self.augment_share.assign(share)
+
+    def _average(self) -> None:
+        """Moves the averaged generator, its statistics too; early on by more (Karras et al. 2018).
+
+        The memory grows with the iterations done, so that the first weights are soon forgotten.
+        """
+        if self.ema_generator is None:
+            return
+        done = tf.cast(self.iteration, tf.float32)
+        memory = tf.minimum(self.recipe.ema, (1 + done) / (10 + done))
+        pairs = zip(self.ema_generator.weights, self.generator.weights, strict=True)
+        for average, weight in pairs:
+            average.assign(weight.value + memory * (average.value - weight.value))
+
+    def _reported(self) -> tuple[str, ...]:
+        return (*SCALARS, "augment") if self.recipe.augment == "ada" else SCALARS
+
+    def _seed(self, stream: str, update: int = 0) -> tf.Tensor:
         """The seed of one use of randomness in this iteration, int64 (2,)."""
         seed = tf.stack([tf.constant(self.recipe.seed, tf.int64), self.iteration])
-        number = tf.constant(STREAMS.index(stream), tf.int64)
+        number = tf.constant(STREAMS.index(stream) + 1000 * update, tf.int64)
         return tf.random.experimental.stateless_fold_in(seed, number)
 
-    def _dropout_state(self, stream: str) -> tf.Tensor:
-        """The same as a Keras seed generator keeps it, uint32 (2,)."""
-        hashed, _ = tf.unstack(self._seed(stream))
-        return tf.bitcast(hashed, tf.uint32)
+    def _latents(self, batch: tf.Tensor, stream: str, update: int = 0) -> tf.Tensor:
+        seed = self._seed(stream, update)
+        return tf.random.stateless_normal([batch, self.recipe.latent_dim], seed)
 
-    def _latents(self, batch: tf.Tensor, stream: str) -> tf.Tensor:
-        return tf.random.stateless_normal([batch, self.recipe.latent_dim], self._seed(stream))
+    def _labels(self, shape: tf.Tensor, update: int = 0) -> tuple[tf.Tensor, ...]:
+        """D's labels of reals and fakes, if its loss has any: noisy, smoothed, some swapped.
 
-    def _labels(self, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """D's noisy labels of reals and fakes: the tutorial's, mirrored to 1 for real."""
-        noise = self.recipe.label_noise
-        real = 1 - noise * tf.random.stateless_uniform(shape, self._seed("real_labels"))
-        fake = -noise * tf.random.stateless_uniform(shape, self._seed("fake_labels"))
+        The noise is the tutorial's, mirrored to 1 for real.
+        """
+        recipe = self.recipe
+        if recipe.loss not in LABELLED:
+            return ()
+        draw = lambda stream: tf.random.stateless_uniform(shape, self._seed(stream, update))  # noqa: E731
+        smoothing = recipe.label_smoothing
+        real = 1 - smoothing - recipe.label_noise * draw("real_labels")
+        fake = smoothing * recipe.smooth_fakes - recipe.label_noise * draw("fake_labels")
+        if share := recipe.label_flips:
+            swap_real, swap_fake = draw("real_flips") < share, draw("fake_flips") < share
+            real, fake = tf.where(swap_real, fake, real), tf.where(swap_fake, real, fake)
         return real, fake
 
-    def _verdict(self, pictures: tf.Tensor, training: bool, stream: str) -> tf.Tensor:
+    def _view(self, pictures: tf.Tensor, stream: str, update: int = 0) -> tf.Tensor:
+        """What D sees of pictures: augmented, then noisy."""
+        recipe, seed = self.recipe, self._seed(stream, update)
+        if recipe.augment != "none":
+            operations = set(recipe.augment_ops.split(","))
+            pictures = augment.augment(pictures, self.augment_share, operations, seed)
+        if recipe.instance_noise:
+            again = tf.random.experimental.stateless_fold_in(seed, 1)
+            pictures += self._noise_level() * tf.random.stateless_normal(tf.shape(pictures), again)
+        return pictures
+
+    def _noise_level(self) -> tf.Tensor:
+        """Standard deviation of the instance noise in this iteration (Sønderby et al. 2017)."""
+        recipe = self.recipe
+        if not recipe.instance_noise_iters:
+            return tf.constant(recipe.instance_noise)
+        faded = tf.cast(self.iteration, tf.float32) / recipe.instance_noise_iters
+        return recipe.instance_noise * tf.maximum(1 - faded, 0.0)
+
+    def _both_logits(
+        self,
+        reals: tf.Tensor,
+        fakes: tf.Tensor,
+        training: bool,
+        streams: tuple[str, str],
+        update: int = 0,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """D's logits of reals and fakes, in one pass, of the second stream, or in two."""
+        if self.recipe.separate_batches:
+            real_logits = self._logits(reals, training, streams[0], update)
+            return real_logits, self._logits(fakes, training, streams[1], update)
+        together = tf.concat([fakes, reals], axis=0)
+        fake_logits, real_logits = tf.split(self._logits(together, training, streams[1], update), 2)
+        return real_logits, fake_logits
+
+    def _logits(
+        self, pictures: tf.Tensor, training: bool, stream: str, update: int = 0
+    ) -> tf.Tensor:
         """D's logits, its dropout drawn from this iteration's seed."""
-        for layer in self.discriminator.layers:
-            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
-                layer.seed_generator.state.assign(self._dropout_state(stream))
+        dropouts = [x for x in self.discriminator.layers if isinstance(x, keras.layers.Dropout)]
+        for place, layer in enumerate(dropouts):
+            if layer.rate > 0:
+                layer.seed_generator.state.assign(self._dropout_state(stream, update, place))
         return self.discriminator_logits(pictures, training=training)
 
+    def _dropout_state(self, stream: str, update: int = 0, place: int = 0) -> tf.Tensor:
+        """The seed of one layer's dropout as Keras keeps it, uint32 (2,)."""
+        seed = self._seed(stream, update)
+        if place:
+            seed = tf.random.experimental.stateless_fold_in(seed, place)
+        hashed, _ = tf.unstack(seed)
+        return tf.bitcast(hashed, tf.uint32)
 
-def build_optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimizer:
-    """Builds the tutorial's RMSprop for one network, with loss scaling in float16.
 
-    Args:
-        recipe: `learning_rate`, `decay`, `clipvalue`, `precision`.
-        network: the optimizer's state is made for its trainable weights.
-    """
-    schedule = keras.optimizers.schedules.InverseTimeDecay(
-        recipe.learning_rate, decay_steps=1, decay_rate=recipe.decay
-    )
-    optimizer = keras.optimizers.RMSprop(schedule, clipvalue=recipe.clipvalue)
-    if recipe.precision == "float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_weights)
-    return optimizer
+def _augment_share(recipe: Recipe) -> Any:
+    if recipe.augment == "auto":
+        raise UserError(
+            "`--augment auto` should be resolved by the number of pictures. Received: auto. Call "
+            "recipes.resolve_augment(recipe, count) first."
+        )
+    if recipe.augment == "ada":
+        return tf.Variable(0.0, trainable=False, name="augment_share")
+    return 0.0 if recipe.augment == "none" else float(recipe.augment)

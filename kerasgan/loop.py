@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -18,7 +17,7 @@ from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import tf
 from kerasgan.cli import SIGPIPE, UserError, duration, progress
 from kerasgan.data.batches import Ahead, Batched
-from kerasgan.gan import GAN, SCALARS
+from kerasgan.gan import GAN
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Checkpoints, Run
 
@@ -30,6 +29,7 @@ STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 MOVED_WITHIN = 10  # iterations in which both networks must have changed
 A_DAY = 24 * 3600.0
+LOSSES = ("d_loss", "a_loss")  # the scalars that must be finite, and that losses.png shows
 
 
 def train(gan: GAN, batches: Batched, run: Run) -> int | None:
@@ -78,8 +78,8 @@ class Recorder:
         self.checkpoints = Checkpoints(gan, run.checkpoints, gan.recipe.keep_checkpoints)
         self.control = control_latents(gan, run)
         # The saved generator computes in float32, so that it opens and runs anywhere.
-        self.portable = models.build_generator(replace(gan.recipe, precision="float32"))
-        self.curves: dict[str, list[float]] = {name: [] for name in SCALARS}
+        self.portable = models.build_portable_generator(gan.recipe)
+        self.curves: dict[str, list[float]] = {name: [] for name in LOSSES}
         self.saved_at = -1  # the iteration after which everything was last saved by this process
 
     def restore(self) -> int:
@@ -101,7 +101,7 @@ class Recorder:
         self.run.remove_leftovers()
         self.run.write_recipe(self.gan.recipe)
         for line in self.run.cut_log(start):
-            for name in SCALARS:
+            for name in LOSSES:
                 self.curves[name].append(line[name])
         self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         self.events = tf.summary.create_file_writer(str(self.run.events))
@@ -120,11 +120,11 @@ class Recorder:
             UserError: a loss is not finite.
         """
         recipe = self.gan.recipe
-        for name in ("d_loss", "a_loss"):
+        for name in LOSSES:
             if not math.isfinite(scalars[name]):
                 raise self._diverged(f"{name} is {scalars[name]}")
         self.log.write(json.dumps({"iteration": iteration, **scalars}) + "\n")
-        for name in SCALARS:
+        for name in LOSSES:
             self.curves[name].append(scalars[name])
         if iteration % EVENTS_EVERY == 0:
             self._write_scalars(iteration, scalars)
@@ -145,7 +145,7 @@ class Recorder:
         for network in (self.gan.generator, self.gan.discriminator):
             if not all(np.isfinite(weight).all() for weight in network.get_weights()):
                 raise self._diverged(f"the {network.name} has weights that are not")
-        self.portable.set_weights(self.gan.generator.get_weights())
+        self.portable.set_weights(self.gan.shown_generator.get_weights())
         runs.write_generator(self.run.generator, self.portable)
         plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
         self.events.flush()
@@ -163,11 +163,11 @@ class Recorder:
 
     def _write_scalars(self, iteration: int, scalars: dict[str, float]) -> None:
         with self.events.as_default(step=iteration):
-            for name in SCALARS:
-                tf.summary.scalar(name, scalars[name])
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
 
     def _write_grid(self, iteration: int) -> None:
-        grid = images.make_grid(models.generate(self.gan.generator, self.control))
+        grid = images.make_grid(models.generate(self.gan.shown_generator, self.control))
         images.write_png(self.run.control_grid(iteration), grid)
         with self.events.as_default(step=iteration):
             tf.summary.image("control", grid[np.newaxis])
@@ -217,7 +217,7 @@ class Clock:
 
     Args:
         start: iterations done before this process began.
-        recipe: `iters` and `batch_size`.
+        recipe: `iters`, `batch_size` and `n_critic`.
         quiet: whether no bar can be shown, so that a line a minute stands in for it.
     """
 
@@ -253,7 +253,7 @@ class Clock:
 
     def state(self, scalars: dict[str, float]) -> str:
         """Returns losses, D's mean verdicts and the speed, in a few words."""
-        rate = self.recipe.batch_size / self.seconds if self.seconds else 0.0
+        rate = self.recipe.reals_an_iteration / self.seconds if self.seconds else 0.0
         return (
             f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
             f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "

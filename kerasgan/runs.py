@@ -290,13 +290,7 @@ class Checkpoints:
         self.gan = gan
         self.folder = folder
         self.keep = keep
-        self._state = tf.train.Checkpoint(
-            generator=gan.generator,
-            discriminator=gan.discriminator,
-            generator_optimizer=gan.generator_optimizer,
-            discriminator_optimizer=gan.discriminator_optimizer,
-            iteration=gan.iteration,
-        )
+        self._state = tf.train.Checkpoint(**gan.state())
 
     def paths(self) -> list[Path]:
         """Returns the checkpoints' paths, oldest first, as TensorFlow names them."""

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     job = (resume if args.resume else begin)(args)
-    pictures = data.load(**job.request, size=job.recipe.size)
+    pictures = data.load(**job.request, size=job.recipe.size, channels=job.recipe.channels)
     print(data.describe(pictures))
     if job.fingerprint not in (None, pictures.fingerprint):
         raise UserError(
@@ -53,6 +53,8 @@ def _command(argv: Sequence[str] | None) -> int:
             f"those of {args.resume}. Name the right ones by --data, or start a new run."
         )
     require_a_batch(pictures, job.recipe)
+    recipe = recipes.resolve_augment(job.recipe, len(pictures.pixels))
+    job = dataclasses.replace(job, recipe=recipe)
     return work(job, pictures, dry=args.dry_run)
 
 
@@ -81,13 +83,14 @@ def build_parser() -> argparse.ArgumentParser:
         "checkpoints and a generator out.",
     )
     parser.add_argument(
-        "--data", help="folder, archive (.zip, .tar) or arrays (.npz, .npy) of pictures, or "
-        "built-in (default: data/ if it has any, else the built-in faces)", metavar="SOURCE",
+        "--data", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, .npy), .parquet "
+        f"file, {', '.join([data.BUILT_IN, *data.NAMED])} (default: data/ if it has any, else "
+        "built-in)", metavar="SOURCE",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
     parser.add_argument(
         "--crop", choices=data.CROPS, help="cut of the pictures (default: auto, the tutorial's "
-        "for 178x218, else the centre square)",
+        "for 178x218, else the centre square; face finds and cuts every face)",
     )  # fmt: skip
     parser.add_argument(
         "--cache", type=Path, help=f"where prepared pictures are kept (default: {data.CACHE})",
@@ -117,7 +120,7 @@ def begin(args: argparse.Namespace) -> Job:
     if args.out:
         Run(args.out).require_new()
     preset = pick_preset() if args.preset == "auto" else PRESETS[args.preset]
-    recipe = dataclasses.replace(preset, **recipes.overrides(args))
+    recipe = recipes.apply(preset, recipes.overrides(args))
     source = args.data
     if source is None:
         source = data.find_source()
@@ -176,13 +179,17 @@ def describe_source(source: str) -> str:
 
 
 def require_a_batch(pictures: "Pictures", recipe: Recipe) -> None:
-    """Raises UserError if there are fewer pictures than a batch."""
+    """Raises UserError if there are fewer pictures than an iteration takes."""
     count = len(pictures.pixels)
-    if count < recipe.batch_size:
+    if count < recipe.reals_an_iteration:
+        times, most = "", f"--batch-size {max(count // recipe.n_critic, 1)}"
+        if recipe.n_critic > 1:
+            times = f" times --n-critic {recipe.n_critic}"
+            most = most if count >= recipe.n_critic else "a smaller --n-critic"
         raise UserError(
-            f"`--batch-size` should be at most the number of pictures. Received: "
+            f"`--batch-size`{times} should be at most the number of pictures. Received: "
             f"{recipe.batch_size}, with {count} usable pictures in {pictures.source}. "
-            f"Type --batch-size {count}, or add pictures."
+            f"Type {most}, or add pictures."
         )
 
 
@@ -208,7 +215,7 @@ def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
     recipe = gan.recipe
     print(f"Run: {run.folder} (preset {recipe.preset}, {recipe.size}x{recipe.size}, "
           f"{recipe.precision})")  # fmt: skip
-    batches = Batches(pictures.pixels, recipe.batch_size, recipe.seed)
+    batches = Batches(pictures.pixels, recipe.reals_an_iteration, recipe.seed, recipe.flip)
     stopped = loop.train(gan, batches, run)
     if stopped:
         print(f"Saved after iteration {int(gan.iteration):,}. To go on: "

@@ -14,12 +14,13 @@ FLOORS = {
     "kerasgan": 0,
     **dict.fromkeys(["cli", "files"], 0),
     **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
-    **dict.fromkeys(["backend", "data"], 2),
-    **dict.fromkeys(["losses", "models", "runs"], 3),
-    **dict.fromkeys(["gan"], 4),
-    **dict.fromkeys(["loop"], 5),
-    **dict.fromkeys(["dry_run"], 6),
-    **dict.fromkeys(["train", "gif", "sample", "data.__main__"], 7),
+    **dict.fromkeys(["backend"], 2),
+    **dict.fromkeys(["data"], 3),
+    **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 4),
+    **dict.fromkeys(["gan"], 5),
+    **dict.fromkeys(["loop"], 6),
+    **dict.fromkeys(["dry_run"], 7),
+    **dict.fromkeys(["train", "gif", "sample", "data.__main__"], 8),
 }
 COMMANDS = ["train", "data", "gif", "sample"]
 

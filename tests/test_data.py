@@ -270,7 +270,7 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
         ("a\0b", {}, "does not exist"),
         (".", {"size": 0}, r"4 to 1024 pixels\. Received: 0"),
         (".", {"limit": 0}, r"--limit should be at least 1 picture\. Received: 0"),
-        (".", {"crop": "face"}, r"--crop should be one of auto, center, celeba, none"),
+        (".", {"crop": "oval"}, r"--crop should be one of auto, center, celeba, none, face\."),
         (".", {"channels": 2}, r"`--channels` should be 3 \(RGB\) or 1 \(grey\)"),
         (".", {"seed": -1}, "--seed should be 0 or more"),
     ],

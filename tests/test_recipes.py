@@ -58,7 +58,7 @@ def test_flags_carry_types_and_leave_no_trace_unless_typed():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("size", 60),
+        ("size", 62),
         ("size", 24),
         ("width", 0),
         ("width", float("nan")),

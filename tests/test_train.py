@@ -302,7 +302,7 @@ def times(folder):
     ("more", "word"),
     [
         (["--batch-size", "11"], "with 10 usable pictures"),
-        (["--size", "50"], "`--size` should be a multiple of 8"),
+        (["--size", "50"], "`--size` should be a multiple of 4"),
         (["--resume", "nowhere"], "should hold recipe.json"),
         (["--data", "nowhere"], "nowhere"),
     ],

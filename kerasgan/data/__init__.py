@@ -20,8 +20,13 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.decode import CROPS
-from kerasgan.data.folder import FolderSource, walk
+from kerasgan.data.decode import CROPS as WHOLE_CROPS
+from kerasgan.data.decode import FACE
+from kerasgan.data.faces import DETECTOR, Detections, require
+from kerasgan.data.folder import FolderSource, check_folder, walk
+from kerasgan.data.named import NAMED, fetch
+from kerasgan.data.parquet import SUFFIX as PARQUET
+from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation
 from kerasgan.data.recent import recall, remember, take_stamps
 from kerasgan.data.source import Source
@@ -33,6 +38,7 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "NAMED",
     "Pictures",
     "Table",
     "describe",
@@ -42,7 +48,9 @@ __all__ = [
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
+SETS = Path("data")  # where sets that are known by name are kept, in a folder each
 ARRAYS = (".npy", ".npz")
+CROPS = (*WHOLE_CROPS, FACE)
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -68,7 +76,8 @@ def load(
         limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
-            square), "center", "celeba" and "none". The drawn faces are square already.
+            square), "center", "celeba", "none", and "face": a picture for every face that is
+            found in a photograph. The drawn faces are square already.
         channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
@@ -83,7 +92,8 @@ def load(
     """
     source, cache = str(source), Path(cache)
     _check_options(size, limit, crop, channels, seed)
-    place = source if source == BUILT_IN else os.path.abspath(os.path.expanduser(source))
+    known = source == BUILT_IN or source in NAMED
+    place = source if known else os.path.abspath(os.path.expanduser(source))
     request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
     if source == BUILT_IN:
         count = limit or BUILT_IN_COUNT
@@ -96,32 +106,39 @@ def load(
     return replace(pictures, request=request)
 
 
-def open_source(source: str, cache: Path = CACHE) -> Source:
+def open_source(source: str, cache: Path = CACHE, limit: int | None = None) -> Source:
     """Lists what a source holds.
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays.
+            `.npz` file of arrays; a `.parquet` file; or one of `NAMED`, which is downloaded into
+            `SETS` unless it is there.
         cache: the folder of caches, left out of a folder's listing.
+        limit: how many pictures are wanted at most; None for all. Of a set by name, no more
+            files are downloaded than that takes.
 
     Raises:
-        UserError: it is none of these, is damaged or holds no picture.
+        UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
+    if source in NAMED:
+        return fetch(source, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz) or the word built-in"
+        f"(.npy, .npz), a .parquet file, or one of the words {', '.join([BUILT_IN, *NAMED])}"
     )
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
-        return FolderSource(source, skip=[cache])
+        return _open_folder(source, path, cache)
     if not os.path.isfile(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which is a pipe or a device.")
     if not os.access(path, os.R_OK):
         raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
     if path.lower().endswith(ARRAYS):
         return ArraySource(source)
+    if path.lower().endswith(PARQUET):
+        return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
     raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
@@ -140,9 +157,18 @@ def find_source(data: Path = Path("data")) -> str:
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 
+def _open_folder(source: str, path: str, cache: Path) -> Source:
+    """Opens a folder of picture files, or one of Parquet files where there are no others."""
+    check_folder(source, Path(path))
+    pictures = next(walk(Path(path), [cache]), None)
+    if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
+        return open_parquet(source)
+    return FolderSource(source, skip=[cache])
+
+
 def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
     """Maps the pictures that the same request led to last, if the source is the same since."""
-    folder = recall(cache, {"format": FORMAT, "source": place, **options})
+    folder = recall(cache, {"source": place, **_identity(options)})
     if folder is None:
         return None
     try:
@@ -156,13 +182,17 @@ def _prepared(
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
     began = time.time_ns()
-    opened = open_source(source, cache)
+    opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    preparation = Preparation(opened, **options)
+    detections = None
+    if options["crop"] == FACE:
+        require()
+        detections = Detections(cache)
+    preparation = Preparation(opened, **options, detections=detections)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",
-        key=make_key({**options, "labels": list(opened.label_names)}, opened.state()),
+        key=make_key({**_identity(options), "labels": [*opened.label_names]}, opened.state()),
         options=options,
         size=options["size"],
         channels=options["channels"],
@@ -171,9 +201,15 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    request = {"format": FORMAT, "source": place, **options}
+    request = {"source": place, **_identity(options)}
     remember(cache, request, pictures.folder, stamps, since=began)
     return pictures
+
+
+def _identity(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options with all else that determines the pixels of the same source."""
+    detector = DETECTOR if options["crop"] == FACE else None
+    return {"format": FORMAT, "detector": detector, **options}
 
 
 def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:

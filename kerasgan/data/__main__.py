@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerasgan import cli
-from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, describe, load
+from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, NAMED, describe, load
 from kerasgan.data.export import check_export, export
 
 
@@ -52,7 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
         "source",
         metavar="SOURCE",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy or .npz file of arrays; or {BUILT_IN} for drawn faces",
+        f".npy, .npz or .parquet file; {BUILT_IN} for drawn faces; or a set to download once: "
+        f"{', '.join(NAMED)}",
     )
     parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
     parser.add_argument(
@@ -66,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=CROPS,
         default="auto",
         help="part that is kept: center = the largest centred square, celeba = the tutorial's "
-        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
+        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center, face = "
+        "every face in a photograph, found, turned upright and cut as in CelebA",
     )
     parser.add_argument(
         "--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey"

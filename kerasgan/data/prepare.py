@@ -9,11 +9,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from kerasgan.cli import UserError, progress
 from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
-from kerasgan.data.decode import Decoded, Rejected, decode, reason
+from kerasgan.data.decode import Decoded, Rejected, decode, open_upright, reason, to_channels
+from kerasgan.data.faces import Detections, cut_face
 from kerasgan.data.parallel import submit_in_order, threads
-from kerasgan.data.source import Item, Source
+from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.data.text import most_common, printable
 
@@ -26,8 +30,9 @@ class Preparation:
         source: where they come from.
         size: height and width of the prepared pictures, in pixels.
         channels: 3 for RGB, 1 for grey.
-        crop: one of `CROPS`.
+        crop: one of `CROPS`, or `FACE`.
         limit: at most how many pictures; None for all.
+        detections: finds faces, for the crop `FACE`.
     """
 
     source: Source
@@ -35,6 +40,7 @@ class Preparation:
     channels: int
     crop: str
     limit: int | None
+    detections: Detections | None = None
 
     @property
     def at_most(self) -> int:
@@ -94,9 +100,30 @@ class Preparation:
         """
         try:
             raw = item.fetch()
+            if self.detections is None:
+                return [decode(raw, self.size, self.crop, self.channels)]
+            return self._cut_faces(raw, self.detections)
         except OSError as error:
             raise Rejected(reason(error)) from error
-        return [decode(raw, self.size, self.crop, self.channels)]
+
+    def _cut_faces(self, raw: Raw, detections: Detections) -> list[Decoded]:
+        """Returns a picture of each face in a photograph."""
+        data = raw.tobytes() if isinstance(raw, np.ndarray) else raw
+        if isinstance(data, str):
+            data = Path(data).read_bytes()
+        upright = open_upright(raw if isinstance(raw, np.ndarray) else data)
+        rgb = np.asarray(upright.image)
+        found = detections.faces_of(data, rgb)
+        if not found:
+            raise Rejected("no face found")
+        return [
+            Decoded(
+                to_channels(Image.fromarray(cut_face(rgb, face, self.size)), self.channels),
+                face.side < self.size,
+                upright.over_white,
+            )
+            for face in found
+        ]
 
     def _write(
         self,

@@ -23,3 +23,8 @@ def most_common(reasons: Counter[str], kinds: int = 3) -> str:
 def megabytes(count: int) -> str:
     """Returns a number of bytes in MB or, from 1000 of those on, in GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or its name where it has none."""
+    return printable(next(iter(str(error).splitlines()), "")) or type(error).__name__
