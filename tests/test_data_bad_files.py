@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zlib
@@ -127,6 +128,16 @@ def test_nothing_but_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_what_pillow_logs_stays_inside(tmp_path: Path) -> None:
+    tiff = encoded(Image.new("RGB", (40, 40), "red"), "TIFF")
+    samples = struct.pack("<HHLL", 277, 3, 1, 3)  # SamplesPerPixel: one number of 16 bits
+    assert samples in tiff
+    (tmp_path / "a.tif").write_bytes(tiff.replace(samples, struct.pack("<HHLL", 277, 3, 1, 771)))
+    words = [sys.executable, "-m", "kerasgan.data", str(tmp_path), "--cache", str(tmp_path / "c")]
+    done = subprocess.run(words, capture_output=True, text=True)  # pytest has handlers of its own
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -149,7 +160,7 @@ def test_damaged_table_of_a_cache(worst: Path, name: str, content: bytes | None)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"[" * 5000, b"[]", b'{"count": "x"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"[" * 5000, b"[]", b'{"count": 1}', b"\xff"])
 def test_damaged_description_of_a_cache(tmp_path: Path, content: bytes) -> None:
     Image.new("L", (20, 20)).save(tmp_path / "a.png")
     folder = data.load(str(tmp_path), size=16, cache=tmp_path / "cache").folder

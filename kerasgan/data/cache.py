@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -182,6 +182,8 @@ def open_cache(folder: Path, source: str, size: int, channels: int) -> Pictures:
         one of `DAMAGED`: its files are not what was written.
     """
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if missing := {item.name for item in fields(Tally)} - meta.keys():
+        raise KeyError(f"meta.json has no {', '.join(sorted(missing))}")
     pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
     shape = (meta["count"], size, size, channels)
     if pixels.shape != shape or pixels.dtype != np.uint8:

@@ -102,21 +102,21 @@ def _write_files(pictures: Pictures, write: Write) -> None:
     names = file_names(pictures.table)
     write("pictures.csv", (pictures.folder / "pictures.csv").read_bytes())
     if pictures.table.attribute_names:
-        write(EXPORTED, _attribute_table(pictures.table, names).encode())
+        write(EXPORTED, _attribute_table(pictures.table, names))
     with threads() as pool, progress(len(names), "Writing", unit=" pictures") as bar:
         for number, png in submit_in_order(pool, _png_of(pictures.pixels), range(len(names))):
             write(names[number], png.result())
             bar.update()
 
 
-def _attribute_table(table: Table, names: list[str]) -> str:
+def _attribute_table(table: Table, names: list[str]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(header_row(table.attribute_names))
     for name, attributes in zip(names, table.attributes, strict=True):
         known = [value or "" for value in attributes]  # 0 would mean no, were there no -1
         rows.writerow([name.rpartition("/")[2], *known])
-    return text.getvalue()
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def _png_of(pixels: np.ndarray) -> Callable[[int], bytes]:

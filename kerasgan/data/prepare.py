@@ -1,5 +1,6 @@
 """A source's pictures, read, cropped and written into the cache that is being made."""
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -171,9 +172,14 @@ def read_bytes(raw: Raw) -> bytes | np.ndarray:
 def decoding_threads() -> Iterator[ThreadPoolExecutor]:
     """Gives `threads` while Pillow's warnings are silenced.
 
-    It warns of damaged EXIF and of large pictures. Filters belong to the process, not to a
-    thread, so they are set once, around all the threads.
+    It warns of damaged EXIF and of large pictures, and logs what is odd about a TIFF. Filters
+    belong to the process, not to a thread, so they are set once, around all the threads.
     """
-    with threads() as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield pool
+    logger, silence = logging.getLogger("PIL"), logging.NullHandler()
+    logger.addHandler(silence)  # without any, Python prints errors
+    try:
+        with threads() as pool, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield pool
+    finally:
+        logger.removeHandler(silence)
