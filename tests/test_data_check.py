@@ -52,7 +52,7 @@ def odd(tmp_path: Path) -> Path:
 def checked(folder: Path, **options: object) -> tuple[Report, str]:
     wanted = {"size": 64, "limit": None, "crop": "auto", "channels": 3, **options}
     cache = folder.parent / "cache"
-    preparation = data.prepare(data.open_source(str(folder), cache), cache, **wanted)
+    preparation = data.make_preparation(data.open_source(str(folder), cache), cache, **wanted)
     report = check(preparation)
     return report, text(report, preparation)
 
@@ -129,7 +129,7 @@ def test_the_limit_counts_usable_pictures(odd: Path) -> None:
 def test_faces_are_looked_for_in_some(odd: Path) -> None:
     cache = odd.parent / "cache"
     source = data.open_source(str(odd), cache)
-    preparation = data.prepare(source, cache, size=32, limit=None, crop="auto", channels=3)
+    preparation = data.make_preparation(source, cache, size=32, limit=None, crop="auto", channels=3)
     looked = []
 
     def has_face(rgb: np.ndarray) -> bool:

@@ -46,7 +46,7 @@ __all__ = [
     "find_source",
     "load",
     "open_source",
-    "prepare",
+    "make_preparation",
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
@@ -159,7 +159,7 @@ def find_source(data: Path = Path("data")) -> str:
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
 
 
-def prepare(
+def make_preparation(
     source: Source, cache: Path, *, size: int, limit: int | None, crop: str, channels: int
 ) -> Preparation:
     """Says how a source's pictures would be prepared; for the arguments see `load`.
@@ -201,7 +201,7 @@ def _prepared(
     began = time.time_ns()
     opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    preparation = prepare(opened, cache, **options)
+    preparation = make_preparation(opened, cache, **options)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",

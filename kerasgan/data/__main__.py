@@ -21,8 +21,8 @@ from kerasgan.data import (
     check_options,
     describe,
     load,
+    make_preparation,
     open_source,
-    prepare,
 )
 from kerasgan.data.arrays import ArraySource
 from kerasgan.data.check import FACES_LOOKED_AT, check, sections, text, write_findings
@@ -69,7 +69,7 @@ def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     """
     check_options(**options, seed=arguments.seed)
     source = checked_source(arguments, options)
-    preparation = prepare(source, arguments.cache, **options)
+    preparation = make_preparation(source, arguments.cache, **options)
     has_face = (lambda rgb: bool(find_faces(rgb))) if available() else None
     found = check(preparation, has_face, arguments.faces)
     print(text(found, preparation))
