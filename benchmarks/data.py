@@ -195,7 +195,8 @@ def report_waiting(folder: Path, cache: Path) -> None:
             apart(waited, str(folder), str(cache), kind, step, steps) for kind in (False, True)
         ]
         print(
-            f"step of {1000 * step:3.0f} ms{'':15s}{100 * shares[0]:16.1f} %{100 * shares[1]:12.1f} %"
+            f"step of {1000 * step:3.0f} ms{'':15s}{100 * shares[0]:16.1f} %"
+            f"{100 * shares[1]:12.1f} %"
         )
 
 
