@@ -258,8 +258,7 @@ class GAN(keras.Model):
     def _seed(self, stream: str, update: int = 0) -> tf.Tensor:
         """The seed of one use of randomness in this iteration, int64 (2,)."""
         seed = tf.stack([tf.constant(self.recipe.seed, tf.int64), self.iteration])
-        number = tf.constant(STREAMS.index(stream) + 1000 * update, tf.int64)
-        return tf.random.experimental.stateless_fold_in(seed, number)
+        return _folded(seed, STREAMS.index(stream) + 1000 * update)
 
     def _latents(self, batch: tf.Tensor, stream: str, update: int = 0) -> tf.Tensor:
         seed = self._seed(stream, update)
@@ -289,8 +288,8 @@ class GAN(keras.Model):
             operations = set(recipe.augment_ops.split(","))
             pictures = augment.augment(pictures, self.augment_share, operations, seed)
         if recipe.instance_noise:
-            again = tf.random.experimental.stateless_fold_in(seed, 1)
-            pictures += self._noise_level() * tf.random.stateless_normal(tf.shape(pictures), again)
+            noise = tf.random.stateless_normal(tf.shape(pictures), _folded(seed, 1))
+            pictures += self._noise_level() * noise
         return pictures
 
     def _noise_level(self) -> tf.Tensor:
@@ -330,10 +329,13 @@ class GAN(keras.Model):
     def _dropout_state(self, stream: str, update: int = 0, place: int = 0) -> tf.Tensor:
         """The seed of one layer's dropout as Keras keeps it, uint32 (2,)."""
         seed = self._seed(stream, update)
-        if place:
-            seed = tf.random.experimental.stateless_fold_in(seed, place)
-        hashed, _ = tf.unstack(seed)
+        hashed, _ = tf.unstack(_folded(seed, place) if place else seed)
         return tf.bitcast(hashed, tf.uint32)
+
+
+def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
+    """Another seed, int64 (2,), for each number."""
+    return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))
 
 
 def _augment_share(recipe: Recipe) -> Any:
