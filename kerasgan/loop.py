@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from kerasgan import images, latents, models, plots, runs
+from kerasgan import growth, images, latents, models, plots, runs
 from kerasgan.backend import tf
 from kerasgan.cli import SIGPIPE, UserError, duration, progress
 from kerasgan.data.batches import Ahead, Batched
@@ -215,50 +215,82 @@ class Stopper:
 class Clock:
     """Takes the pace of a training and says how long it will take.
 
+    Where the pictures grow, each stage has a pace and an end of its own.
+
     Args:
         start: iterations done before this process began.
-        recipe: `iters`, `batch_size` and `n_critic`.
+        recipe: `iters`, `stages` (not "auto"), `batch_size` and `n_critic`.
         quiet: whether no bar can be shown, so that a line a minute stands in for it.
     """
 
     def __init__(self, start: int, recipe: Recipe, quiet: bool) -> None:
-        self.start = start
         self.recipe = recipe
         self.quiet = quiet
+        self._stages = growth.parse(recipe.stages) if recipe.grows else []
+        self._last = self._said = time.perf_counter()
+        self._begin(start)
+
+    def _begin(self, start: int) -> None:
+        """Begins to take the pace anew, after so many iterations."""
+        self._stage = growth.stage_at(self._stages, start) if self._stages else None
+        self._end = min(self._stage.end, self.recipe.iters) if self._stage else self.recipe.iters
+        self.start = start
         self.seconds = 0.0  # that an iteration takes, a running mean
         self._timed, self._estimated = 0, False
-        self._last = self._said = time.perf_counter()
 
     def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
         """Notes that an iteration is done.
 
         Returns:
-            A line to print, when one is due: once the estimate of the whole training, and
-            where no bar is shown the present state once a minute.
+            A line to print, when one is due: once the estimate of the whole training, or of
+            each stage, and where no bar is shown the present state once a minute.
         """
         now = time.perf_counter()
         took, self._last = now - self._last, now
-        left = self.recipe.iters - iteration
+        if iteration > self._end:
+            self._begin(iteration - 1)
+        left = int(self._end) - iteration
         if iteration - self.start > WARM_UP:
             self._timed += 1
             self.seconds += max(1 / self._timed, 1 / SMOOTHED) * (took - self.seconds)
         if not self._estimated and timed_enough(self._timed, self._timed * self.seconds):
             self._estimated = True
-            return estimate(self.seconds, left)
+            return estimate(self.seconds, left) if self._is_last() else self._estimate_stage(left)
         if self.quiet and self._timed and now - self._said > STATUS_SECONDS:
             self._said = now
             where = f"iteration {iteration:,} of {self.recipe.iters:,}"
-            return f"{where}, {duration(self.seconds * left)} left: {self.state(scalars)}"
+            until = "" if self._is_last() else f" until {self._stage.side * 2}"
+            return f"{where}, {duration(self.seconds * left)} left{until}: {self.state(scalars)}"
         return None
 
+    def _is_last(self) -> bool:
+        """Whether no other stage comes after the present one."""
+        return self._end == self.recipe.iters
+
+    def _estimate_stage(self, left: int) -> str:
+        side = self._stage.side
+        return (
+            f"{side}x{side}: {left:,} iterations at {self.seconds:.2f} s each will take about "
+            f"{duration(self.seconds * left)}. Larger sizes take longer: their time is told when "
+            "they begin; --dry-run measures it."
+        )
+
     def state(self, scalars: dict[str, float]) -> str:
-        """Returns losses, D's mean verdicts and the speed, in a few words."""
+        """Returns losses, D's mean verdicts, the speed and the stage, in a few words."""
         rate = self.recipe.reals_an_iteration / self.seconds if self.seconds else 0.0
         return (
             f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
             f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "
-            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s"
+            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s{stage_state(scalars)}"
         )
+
+
+def stage_state(scalars: dict[str, float]) -> str:
+    """Returns the size that pictures have grown to, and how far it has faded in, if they grow."""
+    if "side" not in scalars:
+        return ""
+    side, alpha = scalars["side"], scalars["alpha"]
+    return f", {side}x{side}" + (f" fading in {alpha:.0%}" if alpha < 1 else "")
 
 
 class MovementCheck:

@@ -306,6 +306,11 @@ class Recipe:
                     f"pictures of a batch, which BatchNorm undoes. Received: {flag(name)}. Type "
                     f"--no-{flag(name)[2:]}."
                 )
+        if self.init_std:
+            yield (
+                "`--network progressive` draws weights of standard deviation 1 and scales them in "
+                f"use. Received: --init-std {self.init_std}. Type --init-std 0."
+            )
         if not self.separate_batches:
             yield (
                 "D of `--network progressive` looks at how much the pictures of a batch differ, "

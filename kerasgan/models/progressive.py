@@ -62,9 +62,9 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     parts = Parts(recipe, "generator", portable)
     latents = keras.Input((recipe.latent_dim,), name="latents")
     first = _channels(parts, FIRST_SIDE)
-    x = parts.dense(FIRST_SIDE**2 * first)(_normal(parts, recipe.latent_dim)(latents))
+    x = parts.dense(FIRST_SIDE**2 * first, std=1.0)(_normal(parts)(latents))
     x = layers.Reshape((FIRST_SIDE, FIRST_SIDE, first))(x)
-    x = _normal(parts, first)(parts.leaky()(x))
+    x = _normal(parts)(parts.leaky()(x))
     x = _convolved(parts, x, FIRST_SIDE)
     pictures = [_rgb(parts, FIRST_SIDE)(x)]
     for side in growth.sides(recipe.size)[1:]:
@@ -78,21 +78,24 @@ def _channels(parts: Parts, side: int) -> int:
     return parts.channels(min(FEATURES // side, WIDEST))
 
 
-def _normal(parts: Parts, channels: int) -> Layer:
-    """Brings the mean square of the last axis to 1, the paper's pixel norm."""
+def _normal(parts: Parts) -> Layer:
+    """Brings all pixels' features to one length, the paper's pixel norm.
+
+    That length suits 3x3 convolutions with weights of standard deviation 1, which thus have an
+    equalised learning rate, too: the mean square of what they give is 2, halved by the LeakyReLU.
+    """
     unit = layers.UnitNormalization(dtype=parts.dtype)
-    scale = layers.Rescaling(math.sqrt(channels), dtype=parts.dtype)
+    scale = layers.Rescaling(math.sqrt(2) / 3, dtype=parts.dtype)
     return lambda x: scale(unit(x))
 
 
 def _convolved(parts: Parts, x: keras.KerasTensor, side: int) -> keras.KerasTensor:
-    channels = _channels(parts, side)
-    x = parts.leaky()(parts.conv(channels, 3, padding="same")(x))
-    return _normal(parts, channels)(x)
+    convolution = parts.conv(_channels(parts, side), 3, padding="same", std=1.0)
+    return _normal(parts)(parts.leaky()(convolution(x)))
 
 
 def _rgb(parts: Parts, side: int) -> Layer:
-    return parts.conv(parts.recipe.channels, 1, dtype="float32", name=f"to_rgb{side}")
+    return parts.conv(parts.recipe.channels, 1, std=1.0, dtype="float32", name=f"to_rgb{side}")
 
 
 def _sum_by_shares(pictures: list[keras.KerasTensor], recipe: Recipe) -> keras.KerasTensor:
@@ -127,19 +130,19 @@ def _made_layers(parts: Parts, sides: list[int]) -> dict[str, Layer]:
     """D's layers of all sizes by their names, but for the last."""
     first = _channels(parts, FIRST_SIDE)
     made = {
-        "last_inner": parts.conv(first, 3, padding="same", name="last_inner"),
-        "last_dense": parts.dense(first, name="last_dense"),
+        "last_inner": parts.scaled_conv(first, 3, padding="same", name="last_inner"),
+        "last_outer": parts.scaled_conv(first, FIRST_SIDE, name="last_outer"),
         "last_dropout": layers.Dropout(
             parts.recipe.dropout, dtype=parts.dtype, name="last_dropout"
         ),
     }
     for side in sides:
         channels = _channels(parts, side)
-        made[f"from_rgb{side}"] = parts.conv(channels, 1, name=f"from_rgb{side}")
+        made[f"from_rgb{side}"] = parts.scaled_conv(channels, 1, name=f"from_rgb{side}")
     for below, side in pairwise(sides):
         inner, outer = _channels(parts, side), _channels(parts, below)
-        made[f"inner{side}"] = parts.conv(inner, 3, padding="same", name=f"inner{side}")
-        made[f"outer{side}"] = parts.conv(outer, 3, padding="same", name=f"outer{side}")
+        made[f"inner{side}"] = parts.scaled_conv(inner, 3, padding="same", name=f"inner{side}")
+        made[f"outer{side}"] = parts.scaled_conv(outer, 3, padding="same", name=f"outer{side}")
         made[f"fade{side}"] = Fade(dtype=parts.dtype, name=f"fade{side}")
     return made
 
@@ -166,8 +169,8 @@ def _features(
             x = made[f"fade{side}"]([_from_rgb(made, parts, pictures), x])
     x = BatchDeviation(dtype=parts.dtype)(x)
     x = parts.leaky()(made["last_inner"](x))
-    x = layers.Flatten(dtype=parts.dtype)(x)
-    return made["last_dropout"](parts.leaky()(made["last_dense"](x)))
+    x = layers.Flatten(dtype=parts.dtype)(parts.leaky()(made["last_outer"](x)))
+    return made["last_dropout"](x)
 
 
 def _from_rgb(
