@@ -72,10 +72,7 @@ class GAN(keras.Model):
         ]
         for _ in range(SETTLED):
             self._normalise()
-        self.growing = None
-        if recipe.grows:
-            generators = [self.generator, *([self.ema_generator] if recipe.ema else [])]
-            self.growing = models.Growing(recipe, generators, self.discriminator)
+        self.growing = self._begin_growing() if recipe.grows else None
         self._compiled_step = tf.function(self.train_step, autograph=False)
 
     @property
@@ -116,13 +113,20 @@ class GAN(keras.Model):
             With ADA also augment, the share of pictures changed. Where the pictures grow also side
             and alpha, their size and the share of that size's layers in them.
         """
-        grown = self.grow() if self.growing else {}
+        grown = self._grow(self.growing) if self.growing else {}
         scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32))
         return {name: float(value) for name, value in scalars.items()} | grown
 
-    def grow(self) -> dict[str, float]:
+    def _begin_growing(self) -> models.Growing:
+        """Makes networks that grow begin with their first stage."""
+        generators = [self.generator, *([self.ema_generator] if self.recipe.ema else [])]
+        growing = models.Growing(self.recipe, generators, self.discriminator)
+        self.discriminator_logits = growing.logits
+        return growing
+
+    def _grow(self, growing: models.Growing) -> dict[str, float]:
         """Brings growing networks to the next iteration's stage; returns its side and alpha."""
-        growing, done = self.growing, int(self.iteration)
+        done = int(self.iteration)
         if growing.enter(done):
             self.discriminator_logits = growing.logits
             self._compiled_step = tf.function(self.train_step, autograph=False)

@@ -29,6 +29,8 @@ STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 MOVED_WITHIN = 10  # iterations in which both networks must have changed
 A_DAY = 24 * 3600.0
+# Without tqdm's time left: it knows nothing of the stages, of which the last take longest.
+BAR_OF_STAGES = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 LOSSES = ("d_loss", "a_loss")  # the scalars that must be finite, and that losses.png shows
 
 
@@ -53,7 +55,8 @@ def train(gan: GAN, batches: Batched, run: Run) -> int | None:
         recorder = Recorder(gan, run)
         start = recorder.restore()
         moved = MovementCheck(gan, start)
-        bar = progress(recipe.iters, "Training", initial=start)
+        options = {"bar_format": BAR_OF_STAGES} if recipe.grows else {}
+        bar = progress(recipe.iters, "Training", initial=start, **options)
         clock = Clock(start, recipe, quiet=bar.disable)
         with bar, recorder, Ahead(batches) as ahead, Stopper() as stopper:
             for iteration in range(start + 1, recipe.iters + 1):
@@ -232,11 +235,13 @@ class Clock:
 
     def _begin(self, start: int) -> None:
         """Begins to take the pace anew, after so many iterations."""
-        self._stage = growth.stage_at(self._stages, start) if self._stages else None
-        self._end = min(self._stage.end, self.recipe.iters) if self._stage else self.recipe.iters
         self.start = start
         self.seconds = 0.0  # that an iteration takes, a running mean
-        self._timed, self._estimated = 0, False
+        self._timed, self._estimated, self._left = 0, False, 0
+        self._side, self._end = 0, self.recipe.iters
+        if self._stages:
+            stage = growth.stage_at(self._stages, start)
+            self._side, self._end = stage.side, int(min(stage.end, self.recipe.iters))
 
     def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
         """Notes that an iteration is done.
@@ -249,7 +254,7 @@ class Clock:
         took, self._last = now - self._last, now
         if iteration > self._end:
             self._begin(iteration - 1)
-        left = int(self._end) - iteration
+        left = self._left = self._end - iteration
         if iteration - self.start > WARM_UP:
             self._timed += 1
             self.seconds += max(1 / self._timed, 1 / SMOOTHED) * (took - self.seconds)
@@ -259,8 +264,9 @@ class Clock:
         if self.quiet and self._timed and now - self._said > STATUS_SECONDS:
             self._said = now
             where = f"iteration {iteration:,} of {self.recipe.iters:,}"
-            until = "" if self._is_last() else f" until {self._stage.side * 2}"
-            return f"{where}, {duration(self.seconds * left)} left{until}: {self.state(scalars)}"
+            if self._side:
+                return f"{where}: {self.state(scalars)}"
+            return f"{where}, {duration(self.seconds * left)} left: {self.state(scalars)}"
         return None
 
     def _is_last(self) -> bool:
@@ -268,11 +274,9 @@ class Clock:
         return self._end == self.recipe.iters
 
     def _estimate_stage(self, left: int) -> str:
-        side = self._stage.side
         return (
-            f"{side}x{side}: {left:,} iterations at {self.seconds:.2f} s each will take about "
-            f"{duration(self.seconds * left)}. Larger sizes take longer: their time is told when "
-            "they begin; --dry-run measures it."
+            f"{self._side}x{self._side}: {estimate(self.seconds, left)} "
+            "Larger sizes take longer: their time is told when they begin; --dry-run measures it."
         )
 
     def state(self, scalars: dict[str, float]) -> str:
@@ -281,16 +285,16 @@ class Clock:
         return (
             f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
             f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "
-            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s{stage_state(scalars)}"
+            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s{self._stage_state(scalars)}"
         )
 
-
-def stage_state(scalars: dict[str, float]) -> str:
-    """Returns the size that pictures have grown to, and how far it has faded in, if they grow."""
-    if "side" not in scalars:
-        return ""
-    side, alpha = scalars["side"], scalars["alpha"]
-    return f", {side}x{side}" + (f" fading in {alpha:.0%}" if alpha < 1 else "")
+    def _stage_state(self, scalars: dict[str, float]) -> str:
+        """The size that pictures have grown to, how far it has faded in, and its time left."""
+        if not self._side:
+            return ""
+        fading = f" fading in {scalars['alpha']:.0%}" if scalars["alpha"] < 1 else ""
+        left = duration(self.seconds * self._left)
+        return f", {self._side}x{self._side}{fading}, {left} left at this size"
 
 
 class MovementCheck:

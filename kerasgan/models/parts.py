@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -43,28 +44,28 @@ class Parts:
     def channels(self, full: int) -> int:
         return max(1, round(full * self.recipe.width))
 
-    def dense(self, units: int, **options: object) -> Layer:
+    def dense(self, units: int, **options: Any) -> Layer:
         return self._weighted(layers.Dense, units, **options)
 
-    def conv(self, filters: int, kernel: int, **options: object) -> Layer:
+    def conv(self, filters: int, kernel: int, **options: Any) -> Layer:
         return self._weighted(layers.Conv2D, filters, kernel, **options)
 
-    def conv_transpose(self, filters: int, **options: object) -> Layer:
+    def conv_transpose(self, filters: int, **options: Any) -> Layer:
         """A 4x4 kernel that doubles the side: each output pixel has the same number of inputs."""
         options = {"strides": 2, "padding": "same", **options}
         return self._weighted(layers.Conv2DTranspose, filters, 4, **options)
 
-    def scaled_conv(self, filters: int, kernel: int, **options: object) -> Layer:
+    def scaled_conv(self, filters: int, kernel: int, **options: Any) -> Layer:
         """A convolution with an equalised learning rate, see `ScaledConv2D`."""
         # Spectral normalisation sets the scale of the weights by itself.
         kind = layers.Conv2D if self._spectral else ScaledConv2D
         return self._weighted(kind, filters, kernel, std=1.0, **options)
 
-    def halving(self, filters: int, **options: object) -> Layer:
+    def halving(self, filters: int, **options: Any) -> Layer:
         """A 4x4 convolution that halves the side."""
         return self._weighted(Halving, filters, **options)
 
-    def doubling(self, filters: int, **options: object) -> Layer:
+    def doubling(self, filters: int, **options: Any) -> Layer:
         """A transposed 4x4 convolution that doubles the side."""
         if self._portable:
             return self.conv_transpose(filters, **options)
@@ -98,7 +99,7 @@ class Parts:
         return layers.Activation("sigmoid", dtype="float32", name="verdicts")(logits)
 
     def _weighted(
-        self, kind: type[keras.Layer], *sizes: int, std: float = 0.0, **options: object
+        self, kind: type[keras.Layer], *sizes: int, std: float = 0.0, **options: Any
     ) -> Layer:
         name = options.pop("name", None)
         options = {"dtype": self.dtype, **options}
@@ -147,7 +148,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         seed: of the power iteration's first vector.
     """
 
-    def __init__(self, layer: keras.Layer, seed: int, **options: object) -> None:
+    def __init__(self, layer: keras.Layer, seed: int, **options: Any) -> None:
         super().__init__(layer, **options)
         self._first = keras.initializers.RandomNormal(seed=seed)
 

@@ -223,7 +223,7 @@ class Growing:
         discriminator: that is trained with it.
 
     Attributes:
-        stage: the present one; None before the first `enter`.
+        stage: the present one, at first that of a new training.
         alpha: the share of this stage's layers in the picture, 0 to 1.
         generator: latents (B, latent_dim) to pictures (B, side, side, channels).
         logits: such pictures to logits (B, 1).
@@ -233,26 +233,33 @@ class Growing:
         self, recipe: Recipe, generators: list[keras.Model], discriminator: keras.Model
     ) -> None:
         self.recipe = recipe
-        self.stages = growth.parse(recipe.stages)
-        self.stage: growth.Stage | None = None
         self.alpha = tf.Variable(0.0, trainable=False, name="alpha")
+        self._stages = growth.parse(recipe.stages)
         self._generators = generators
         self._discriminator = discriminator
+        self._begin(growth.stage_at(self._stages, 0))
 
     def enter(self, done: int) -> bool:
-        """Goes to where a training is after so many iterations; returns whether the stage is new.
+        """Goes to where a training is after so many iterations.
 
         Args:
             done: iterations done.
+
+        Returns:
+            Whether the stage is another than before, so that the networks are, too.
         """
-        before, self.stage = self.stage, growth.stage_at(self.stages, done)
-        if fresh := self.stage != before:
-            self.generator = generator_at(self._generators[0], self.stage.side)
-            self.logits = logits_at(self._discriminator, self.recipe, self.stage.side)
-        alpha = self.stage.alpha(done)
-        if fresh or alpha != float(self.alpha):
-            self._blend(alpha)
-        return fresh
+        stage = growth.stage_at(self._stages, done)
+        if other := stage != self.stage:
+            self._begin(stage)
+        if stage.alpha(done) != float(self.alpha):
+            self._blend(stage.alpha(done))
+        return other
+
+    def _begin(self, stage: growth.Stage) -> None:
+        self.stage = stage
+        self.generator = generator_at(self._generators[0], stage.side)
+        self.logits = logits_at(self._discriminator, self.recipe, stage.side)
+        self._blend(stage.alpha(stage.start))
 
     def part_of(self, network: keras.Model) -> keras.Model:
         """Returns the one of the stage's two networks that is a part of the generator or of D."""
