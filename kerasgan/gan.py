@@ -130,9 +130,9 @@ class GAN(keras.Model):
         if growing.enter(done):
             self.discriminator_logits = growing.logits
             self._compiled_step = tf.function(self.train_step, autograph=False)
-            if done == growing.stage.start:
-                _forget(self.generator_optimizer)
-                _forget(self.discriminator_optimizer)
+        if done == growing.stage.start:
+            _forget(self.generator_optimizer)
+            _forget(self.discriminator_optimizer)
         return {"side": growing.stage.side, "alpha": growing.stage.alpha(done)}
 
     def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -361,7 +361,7 @@ PRESETS = {
         preset="progressive", network="progressive", size=64, width=1 / 8, latent_dim=128,
         leaky_slope=0.2, dropout=0.0,
         label_noise=0.0, separate_batches=True, fakes_training=True, reuse_fakes=True,
-        optimizer="adam", learning_rate=1e-3, decay=0.0, beta1=0.0, beta2=0.99, epsilon=1e-8,
+        optimizer="adam", learning_rate=2e-3, decay=0.0, beta1=0.0, beta2=0.99, epsilon=1e-8,
         clipvalue=0.0, r1=1.0, penalty_every=8, ema=0.999,
         iters=12_000, batch_size=16, control_scale=1.0,
     ),

@@ -9,6 +9,8 @@ and stop at its size (`Growing`).
 import math
 from itertools import pairwise
 
+import numpy as np
+
 from kerasgan import growth
 from kerasgan.backend import keras, tf
 from kerasgan.models.parts import Layer, Parts, layers
@@ -238,6 +240,7 @@ class Growing:
         self._generators = generators
         self._discriminator = discriminator
         self._begin(growth.stage_at(self._stages, 0))
+        self.enter(0)
 
     def enter(self, done: int) -> bool:
         """Goes to where a training is after so many iterations.
@@ -251,15 +254,14 @@ class Growing:
         stage = growth.stage_at(self._stages, done)
         if other := stage != self.stage:
             self._begin(stage)
-        if stage.alpha(done) != float(self.alpha):
-            self._blend(stage.alpha(done))
+        # Also where nothing seems to change: weights may just have been read from a checkpoint.
+        self._blend(stage.alpha(done))
         return other
 
     def _begin(self, stage: growth.Stage) -> None:
         self.stage = stage
         self.generator = generator_at(self._generators[0], stage.side)
         self.logits = logits_at(self._discriminator, self.recipe, stage.side)
-        self._blend(stage.alpha(stage.start))
 
     def part_of(self, network: keras.Model) -> keras.Model:
         """Returns the one of the stage's two networks that is a part of the generator or of D."""
@@ -270,9 +272,10 @@ class Growing:
         sides = growth.sides(self.recipe.size)
         place = sides.index(self.stage.side)
         self.alpha.assign(alpha)
-        shares = tf.one_hot([place], len(sides), axis=0) * alpha
+        shares = np.zeros((len(sides), 1), np.float32)
+        shares[place] = alpha
         if place:
-            shares += tf.one_hot([place - 1], len(sides), axis=0) * (1 - alpha)
+            shares[place - 1] = 1 - alpha
             self.generator.get_layer("fade").share.assign(alpha)
         for generator in self._generators:
             generator.get_layer("shares").kernel.assign(shares)
