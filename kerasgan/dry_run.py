@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan import backend, growth, images, loop
+from kerasgan import backend, growth, loop
 from kerasgan.backend import tf
 from kerasgan.data import Pictures
+from kerasgan.data.batches import Batches, Conditioned
 from kerasgan.gan import GAN
 from kerasgan.loop import WARM_UP, timed_enough
 from kerasgan.recipes import Recipe
@@ -31,7 +32,7 @@ def report(gan: GAN, pictures: Pictures) -> None:
     print(f"generator: {gan.generator.count_params():,} parameters")
     print(f"discriminator: {gan.discriminator.count_params():,} parameters")
     print(f"device: {backend.describe_device()}, {gan.recipe.precision}")
-    paces = measure_paces(gan, pictures.pixels)
+    paces = measure_paces(gan, Batches.of(pictures, gan.recipe).at(0))
     for pace in paces:
         rate = gan.recipe.reals_an_iteration / pace.seconds
         print(f"speed{pace.where}: {pace.seconds:.3f} s an iteration, {rate:.0f} images/s")
@@ -60,23 +61,24 @@ class Pace(NamedTuple):
     seconds: float
 
 
-def measure_paces(gan: GAN, pixels: np.ndarray) -> list[Pace]:
+def measure_paces(gan: GAN, real: np.ndarray | Conditioned) -> list[Pace]:
     """Times a few iterations, of each stage where the pictures grow."""
     iters = gan.recipe.iters
     if not gan.recipe.grows:
-        return [Pace("", iters, seconds_an_iteration(gan, pixels))]
+        return [Pace("", iters, seconds_an_iteration(gan, real))]
     paces = []
     for stage in growth.parse(gan.recipe.stages):
         iterations = int(min(stage.end, iters)) - stage.start
         if iterations:
-            seconds = seconds_an_iteration(gan, pixels, stage)
+            seconds = seconds_an_iteration(gan, real, stage)
             paces.append(Pace(f" at {stage.side}x{stage.side}", iterations, seconds))
     return paces
 
 
-def seconds_an_iteration(gan: GAN, pixels: np.ndarray, stage: growth.Stage | None = None) -> float:
+def seconds_an_iteration(
+    gan: GAN, real: np.ndarray | Conditioned, stage: growth.Stage | None = None
+) -> float:
     """Trains a few iterations, of one stage if asked; returns one's mean time, once compiled."""
-    real = images.to_float(pixels[: gan.recipe.reals_an_iteration])
 
     def train() -> None:
         if stage and not stage.start <= int(gan.iteration) < stage.end:

@@ -1,5 +1,6 @@
 """The two networks, their optimizers, and one iteration of the game between them."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -42,8 +43,10 @@ class GAN(keras.Model):
             (`recipes.resolve_augment`).
 
     Attributes:
-        generator: latents (B, latent_dim) to pictures (B, size, size, channels) in [-1, 1].
-        discriminator: pictures to verdicts (B, 1), 1 for real.
+        generator: latents (B, latent_dim) to pictures (B, size, size, channels) in [-1, 1]; with
+            conditions from [latents, conditions (B, condition_size)].
+        discriminator: pictures to verdicts (B, 1), 1 for real; with conditions from [pictures,
+            conditions].
         ema_generator: the generator with weights averaged over the training, or None.
         augment_share: share of the pictures that are augmented, 0 to 1; a variable with ADA.
         growing: where the pictures grow, the networks of the present stage; else None.
@@ -96,14 +99,16 @@ class GAN(keras.Model):
         return parts
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Draws pictures (B, size, size, channels) in [-1, 1] from latents (B, latent_dim)."""
+        """Draws pictures (B, size, size, channels) in [-1, 1] from what the generator reads."""
         return self.generator(latents, training=training)
 
-    def train_on_batch(self, real: np.ndarray) -> dict[str, float]:
+    def train_on_batch(self, real: np.ndarray | tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
         """Trains one iteration: `n_critic` updates of the discriminator, one of the generator.
 
         Args:
-            real: float32 pictures in [-1, 1], (n_critic * B, size, size, channels).
+            real: float32 pictures in [-1, 1], (n_critic * B, size, size, channels); with
+                conditions a pair of the pictures and their conditions, float32
+                (n_critic * B, condition_size).
 
         Returns:
             d_loss and a_loss (the adversarial model's, that is the generator's); D's mean verdict
@@ -114,7 +119,15 @@ class GAN(keras.Model):
             and alpha, their size and the share of that size's layers in them.
         """
         grown = self._grow(self.growing) if self.growing else {}
-        scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32))
+        real, conditions = real if isinstance(real, tuple) else (real, None)
+        if (conditions is None) != (self.recipe.condition_size == 0):
+            raise ValueError(
+                "A batch should be (pictures, conditions) where the recipe has conditions, else "
+                f"pictures. Received: --conditions {self.recipe.conditions}."
+            )
+        if conditions is not None:
+            conditions = tf.convert_to_tensor(conditions, tf.float32)
+        scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32), conditions)
         return {name: float(value) for name, value in scalars.items()} | grown
 
     def _begin_growing(self) -> models.Growing:
@@ -135,29 +148,35 @@ class GAN(keras.Model):
             _forget(self.discriminator_optimizer)
         return {"side": growing.stage.side, "alpha": growing.stage.alpha(done)}
 
-    def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One iteration in TensorFlow operations: D learns, then G."""
+    def train_step(
+        self, real: tf.Tensor, conditions: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """One iteration in TensorFlow operations: D learns, then G.
+
+        Each fake has the condition of the real beside it: the fakes' conditions are as frequent
+        as the reals', and pairs and what lies between them have one.
+        """
         recipe = self.recipe
         if self.growing:
             real = self.growing.seen(real)
-        for update, reals in enumerate(tf.split(real, recipe.n_critic)):
+        for update, (reals, given) in enumerate(_shares(real, conditions, recipe.n_critic)):
             latents = self._latents(tf.shape(reals)[0], "d_latents", update)
             with tf.GradientTape() as tape:
-                fakes = self._draw(latents, recipe.fakes_training)
-            d_scalars = self._discriminator_step(reals, fakes, update)
+                fakes = self._draw(_inputs(latents, given), recipe.fakes_training)
+            d_scalars = self._discriminator_step(reals, fakes, update, given)
 
         if not recipe.reuse_fakes:
             latents = self._latents(tf.shape(reals)[0], "g_latents")
             with tf.GradientTape() as tape:
-                fakes = self._draw(latents, True)
-        a_scalars = self._generator_step(reals, fakes, tape)
+                fakes = self._draw(_inputs(latents, given), True)
+        a_scalars = self._generator_step(reals, fakes, tape, given)
 
         self._average()
         self.iteration.assign_add(1)
         return {name: (d_scalars | a_scalars)[name] for name in self._reported()}
 
     def _discriminator_step(
-        self, reals: tf.Tensor, fakes: tf.Tensor, update: int
+        self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None
     ) -> dict[str, tf.Tensor]:
         """Moves D to tell reals from fakes."""
         loss, optimizer = LOSSES[self.recipe.loss], self.discriminator_optimizer
@@ -165,11 +184,12 @@ class GAN(keras.Model):
         fakes = self._view(fakes, "fake_view", update)
         with tf.GradientTape() as tape:
             real_logits, fake_logits = self._both_logits(
-                reals, fakes, True, ("d_real_dropout", "d_dropout"), update
+                reals, fakes, True, ("d_real_dropout", "d_dropout"), update, given
             )
             labels = self._labels(tf.shape(real_logits), update)
             d_loss = loss.discriminator(real_logits, fake_logits, *labels)
-            objective = optimizer.scale_loss(self._penalised(d_loss, reals, fakes, update))
+            penalised = self._penalised(d_loss, reals, fakes, update, given)
+            objective = optimizer.scale_loss(penalised)
         self._update(optimizer, tape, objective, self.discriminator)
         self._clip()
         self._normalise()
@@ -183,7 +203,11 @@ class GAN(keras.Model):
         }
 
     def _generator_step(
-        self, reals: tf.Tensor, fakes: tf.Tensor, tape: tf.GradientTape
+        self,
+        reals: tf.Tensor,
+        fakes: tf.Tensor,
+        tape: tf.GradientTape,
+        given: tf.Tensor | None,
     ) -> dict[str, tf.Tensor]:
         """Moves G to have its fakes, drawn under the tape, taken for real."""
         loss, optimizer = LOSSES[self.recipe.loss], self.generator_optimizer
@@ -193,10 +217,12 @@ class GAN(keras.Model):
             if loss.paired:
                 reals = self._view(reals, "g_real_view")
                 streams = ("g_real_dropout", "g_dropout")
-                real_logits, fake_logits = self._both_logits(reals, seen, training, streams)
+                real_logits, fake_logits = self._both_logits(
+                    reals, seen, training, streams, given=given
+                )
                 a_loss = loss.generator(fake_logits, real_logits)
             else:
-                fake_logits = self._logits(seen, training, "g_dropout")
+                fake_logits = self._logits(seen, training, "g_dropout", given=given)
                 a_loss = loss.generator(fake_logits)
             objective = optimizer.scale_loss(a_loss)
         self._update(optimizer, tape, objective, self.generator)
@@ -216,25 +242,32 @@ class GAN(keras.Model):
         optimizer.apply(tape.gradient(objective, variables), network.trainable_weights)
 
     def _penalised(
-        self, d_loss: tf.Tensor, reals: tf.Tensor, fakes: tf.Tensor, update: int
+        self,
+        d_loss: tf.Tensor,
+        reals: tf.Tensor,
+        fakes: tf.Tensor,
+        update: int,
+        given: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Adds the penalties in the updates in which they are due (Karras et al. 2020)."""
         recipe = self.recipe
         if not (recipe.r1 or recipe.r2 or recipe.gp):
             return d_loss
         if recipe.penalty_every == 1:
-            return d_loss + self._penalty(reals, fakes, update)
+            return d_loss + self._penalty(reals, fakes, update, given)
         number = self.iteration * recipe.n_critic + update
         return d_loss + recipe.penalty_every * tf.cond(
             tf.equal(number % recipe.penalty_every, 0),
-            lambda: self._penalty(reals, fakes, update),
+            lambda: self._penalty(reals, fakes, update, given),
             lambda: tf.constant(0.0),
         )
 
-    def _penalty(self, reals: tf.Tensor, fakes: tf.Tensor, update: int) -> tf.Tensor:
+    def _penalty(
+        self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The penalties on D's slope by their weights."""
         recipe, total = self.recipe, tf.constant(0.0)
-        critic = partial(self._logits, training=True, update=update)
+        critic = partial(self._logits, training=True, update=update, given=given)
         if recipe.r1:
             at_reals = penalties.zero_centred(partial(critic, stream="r1_dropout"), reals)
             total += recipe.r1 * at_reals
@@ -339,30 +372,50 @@ class GAN(keras.Model):
         training: bool,
         streams: tuple[str, str],
         update: int = 0,
+        given: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """D's logits of reals and fakes, in one pass, of the second stream, or in two."""
         if self.recipe.separate_batches:
-            real_logits = self._logits(reals, training, streams[0], update)
-            return real_logits, self._logits(fakes, training, streams[1], update)
+            real_logits = self._logits(reals, training, streams[0], update, given)
+            return real_logits, self._logits(fakes, training, streams[1], update, given)
         together = tf.concat([fakes, reals], axis=0)
-        fake_logits, real_logits = tf.split(self._logits(together, training, streams[1], update), 2)
+        twice = None if given is None else tf.concat([given, given], axis=0)
+        logits = self._logits(together, training, streams[1], update, twice)
+        fake_logits, real_logits = tf.split(logits, 2)
         return real_logits, fake_logits
 
     def _logits(
-        self, pictures: tf.Tensor, training: bool, stream: str, update: int = 0
+        self,
+        pictures: tf.Tensor,
+        training: bool,
+        stream: str,
+        update: int = 0,
+        given: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """D's logits, its dropout drawn from this iteration's seed."""
         dropouts = [x for x in self.discriminator.layers if isinstance(x, keras.layers.Dropout)]
         for place, layer in enumerate(dropouts):
             if layer.rate > 0:
                 layer.seed_generator.state.assign(self._dropout_state(stream, update, place))
-        return self.discriminator_logits(pictures, training=training)
+        return self.discriminator_logits(_inputs(pictures, given), training=training)
 
     def _dropout_state(self, stream: str, update: int = 0, place: int = 0) -> tf.Tensor:
         """The seed of one layer's dropout as Keras keeps it, uint32 (2,)."""
-        seed = self._seed(stream, update)
-        hashed, _ = tf.unstack(_folded(seed, place) if place else seed)
-        return tf.bitcast(hashed, tf.uint32)
+        seed = _folded(self._seed(stream, update), place)
+        return tf.random.stateless_uniform([2], seed, None, None, tf.uint32)
+
+
+def _shares(
+    real: tf.Tensor, conditions: tf.Tensor | None, count: int
+) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
+    """Cuts a batch into one for each of D's updates, with its conditions or None."""
+    given = [None] * count if conditions is None else tf.split(conditions, count)
+    return zip(tf.split(real, count), given, strict=True)
+
+
+def _inputs(first: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor | list[tf.Tensor]:
+    """What a network reads: latents or pictures, with conditions where there are any."""
+    return first if given is None else [first, given]
 
 
 def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:

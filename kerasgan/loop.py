@@ -8,15 +8,16 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from kerasgan import growth, images, latents, models, plots, runs
-from kerasgan.backend import tf
+from kerasgan.backend import keras, tf
 from kerasgan.cli import SIGPIPE, UserError, duration, progress
 from kerasgan.data.batches import Ahead, Batched
+from kerasgan.data.conditions import Conditions
 from kerasgan.gan import GAN
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Checkpoints, Run
@@ -31,6 +32,7 @@ MOVED_WITHIN = 10  # iterations in which both networks must have changed
 A_DAY = 24 * 3600.0
 # Without tqdm's time left: it knows nothing of the stages, of which the last take longest.
 BAR_OF_STAGES = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+SWEPT = 16  # conditions in the control grid, a row each, at most
 LOSSES = ("d_loss", "a_loss")  # the scalars that must be finite, and that losses.png shows
 
 
@@ -79,7 +81,8 @@ class Recorder:
         self.gan = gan
         self.run = run
         self.checkpoints = Checkpoints(gan, run.checkpoints, gan.recipe.keep_checkpoints)
-        self.control = control_latents(gan, run)
+        self.conditions = runs.read_conditions(run.conditions)
+        self.control = Control.of(gan.recipe, run, self.conditions)
         # The saved generator computes in float32, so that it opens and runs anywhere.
         self.portable = models.build_portable_generator(gan.recipe)
         self.curves: dict[str, list[float]] = {name: [] for name in LOSSES}
@@ -149,7 +152,7 @@ class Recorder:
             if not all(np.isfinite(weight).all() for weight in network.get_weights()):
                 raise self._diverged(f"the {network.name} has weights that are not")
         self.portable.set_weights(self.gan.shown_generator.get_weights())
-        runs.write_generator(self.run.generator, self.portable)
+        runs.write_generator(self.run.generator, self.portable, self.conditions)
         plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
         self.events.flush()
         # Last, so that whoever finds this checkpoint finds all the rest as new or newer.
@@ -170,7 +173,7 @@ class Recorder:
                 tf.summary.scalar(name, value)
 
     def _write_grid(self, iteration: int) -> None:
-        grid = images.make_grid(models.generate(self.gan.shown_generator, self.control))
+        grid = self.control.grid(self.gan.shown_generator)
         images.write_png(self.run.control_grid(iteration), grid)
         with self.events.as_default(step=iteration):
             tf.summary.image("control", grid[np.newaxis])
@@ -320,13 +323,44 @@ class MovementCheck:
         return f"warning: the weights of the {' and the '.join(stuck)} have not moved at all."
 
 
-def control_latents(gan: GAN, run: Run) -> np.ndarray:
+class Control(NamedTuple):
+    """What the control grid is drawn from.
+
+    Attributes:
+        latents: float32 (N, D); with conditions those of one row.
+        conditions: one for each row; None without conditions.
+    """
+
+    latents: np.ndarray
+    conditions: Conditions | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, run: Run, conditions: Conditions | None) -> "Control":
+        """Returns a run's own, drawn and kept on first use."""
+        count, path = recipe.control_latents, run.control_conditions
+        if conditions:
+            rows = runs.read_conditions(path) or conditions.sweep(min(count, SWEPT))
+            runs.write_conditions(path, rows)
+            return cls(control_latents(count // len(rows.values), recipe, run), rows)
+        return cls(control_latents(count, recipe, run), None)
+
+    def grid(self, generator: keras.Model) -> np.ndarray:
+        """Draws the control grid, uint8 (H, W, C): a square of the latents' pictures.
+
+        With conditions, it has a row for each and a column for each latent.
+        """
+        if self.conditions is None:
+            return images.make_grid(models.generate(generator, self.latents))
+        columns, rows = len(self.latents), self.conditions.vectors()
+        every = np.tile(self.latents, (len(rows), 1))
+        given = np.repeat(rows, columns, axis=0)
+        return images.make_grid(models.generate(generator, every, given), columns)
+
+
+def control_latents(count: int, recipe: Recipe, run: Run) -> np.ndarray:
     """Returns the run's control latents (N, D), drawn and kept on first use."""
     if not run.control_latents.exists():
-        recipe = gan.recipe
-        drawn = latents.draw(
-            recipe.control_latents, recipe.latent_dim, recipe.seed, recipe.control_scale
-        )
+        drawn = latents.draw(count, recipe.latent_dim, recipe.seed, recipe.control_scale)
         runs.write_latents(run.control_latents, drawn)
     return np.load(run.control_latents, allow_pickle=False)
 

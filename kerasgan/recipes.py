@@ -69,6 +69,14 @@ STAGES = Rule(
     "auto or SIDE:FADE+STEADY of each side from 4 on, doubled each time, the last one's STEADY "
     f"the word rest: {growth.WORDS}", _is_stages,
 )  # fmt: skip
+
+
+def _are_conditions(text: str) -> bool:
+    names = text.split(",")
+    return all(name and name == name.strip() for name in names) and len(set(names)) == len(names)
+
+
+CONDITIONS = Rule("none, labels or attributes, each once, with commas", _are_conditions)
 AUGMENT = Rule("none, auto, ada or a share from 0 to 1", _is_augment)
 
 
@@ -100,6 +108,13 @@ class Recipe:
     width: float = _field(NETWORKS, 1.0, "factor on the number of channels of every layer",
                           Rule("above 0 and at most 16", lambda value: 0 < value <= 16))
     latent_dim: int = _field(NETWORKS, 32, "numbers in a latent", COUNT)
+    conditions: str = _field(NETWORKS, "none", "what steers both networks: labels, the classes of "
+                             "the pictures; or attributes they have, such as Smiling,Male; none",
+                             CONDITIONS)
+    condition_dim: int = _field(NETWORKS, 32, "numbers that G makes of a condition, beside the "
+                                "latent", COUNT)
+    classes: int = _field(NETWORKS, 0, "how many there are, with --conditions labels; the pictures "
+                          "say it", NOT_NEGATIVE, flag=False)
     leaky_slope: float = _field(NETWORKS, 0.3, "slope of LeakyReLU below zero, Keras' own default",
                                 SHARE)
     dropout: float = _field(NETWORKS, 0.4, "share of D's features dropped, 0 to below 1", BELOW_ONE)
@@ -224,6 +239,13 @@ class Recipe:
         """Real pictures that all updates of one iteration see together."""
         return self.batch_size * self.n_critic
 
+    @property
+    def condition_size(self) -> int:
+        """Numbers in a condition, one for each class or attribute; 0 without conditions."""
+        if self.conditions == "labels":
+            return self.classes
+        return 0 if self.conditions == "none" else len(self.conditions.split(","))
+
     def _label_clashes(self) -> Iterator[str]:
         """Tricks with labels where the loss has none."""
         if self.loss in LABELLED:
@@ -299,6 +321,11 @@ class Recipe:
                     f"{self.iters:,}, with {last.start:,}. Type --iters {2 * last.start}, or "
                     "shorter --stages."
                 )
+        if self.conditions != "none":
+            yield (
+                "`--conditions` steer networks that keep their size. Received: "
+                f"{self.conditions} with --network progressive. Type --preset conditional."
+            )
         for name in ("g_batch_norm", "d_batch_norm"):
             if getattr(self, name):
                 yield (
@@ -366,6 +393,14 @@ PRESETS = {
         iters=12_000, batch_size=16, control_scale=1.0,
     ),
 }  # fmt: skip
+# dcgan at a quarter of its channels, which a CPU has time for, steered by what CelebA and the
+# built-in faces both know; its control grid has a row for each of the eight combinations. D is held
+# back as the tutorial's is, else each condition collapses to one face.
+PRESETS["conditional"] = dataclasses.replace(
+    PRESETS["dcgan"], preset="conditional", width=1 / 4, batch_size=64,
+    conditions="Smiling,Male,Eyeglasses", condition_dim=8,
+    d_batch_norm=False, dropout=0.4, label_noise=0.05, ema=0.999,
+)  # fmt: skip
 
 _NO_LABELS = {"label_noise": 0.0, "label_smoothing": 0.0, "label_flips": 0.0}
 
@@ -404,6 +439,16 @@ def resolve_stages(recipe: Recipe) -> Recipe:
     if not recipe.grows or recipe.stages != "auto":
         return recipe
     return dataclasses.replace(recipe, stages=growth.spread(recipe.size, recipe.iters))
+
+
+def resolve_classes(recipe: Recipe, count: int) -> Recipe:
+    """Returns the recipe with the number of classes, where these are its conditions.
+
+    Args:
+        recipe: any.
+        count: classes of the pictures.
+    """
+    return dataclasses.replace(recipe, classes=count if recipe.conditions == "labels" else 0)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -7,10 +7,13 @@ outputs/000-article-lite/
     reals.png       a preview of the training pictures
     rejected.csv    picture files that could not be used, with the reason
     control_latents.npy, control/000050.png   the control grid through the training
+    conditions.json, control_conditions.json   where conditions steer: their names, with examples
+                    and with those of the control grid's rows
     losses.png      both loss curves
     generator.keras the generator, for `keras.models.load_model`
     checkpoints/    networks, optimizers and iteration, the last few
     events/         TensorBoard's
+    evaluation.json, memorisation.png   what `kerasgan.evaluate` measured, once it has
 """
 
 import dataclasses
@@ -23,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -31,6 +34,7 @@ from filelock import FileLock, Timeout
 from kerasgan import images
 from kerasgan.cli import UserError
 from kerasgan.data import Pictures
+from kerasgan.data.conditions import Conditions, find_conditions
 from kerasgan.files import LEFTOVERS, atomic_path
 from kerasgan.recipes import Recipe
 
@@ -44,6 +48,7 @@ _UNREADABLE = (ValueError, IndexError, RuntimeError, AssertionError)
 _NO_MODEL = (OSError, ValueError, TypeError, KeyError, AttributeError, BadZipFile, zlib.error)
 
 OUTPUTS = Path("outputs")  # where runs are kept
+CONDITIONS = "conditions.json"  # in a run and in the generator's file
 PREVIEW = 25  # reals in the preview, 5x5
 
 
@@ -65,6 +70,8 @@ class Run:
         self.reals = self.folder / "reals.png"
         self.rejected = self.folder / "rejected.csv"
         self.control_latents = self.folder / "control_latents.npy"
+        self.control_conditions = self.folder / "control_conditions.json"
+        self.conditions = self.folder / CONDITIONS
 
     def require_new(self) -> None:
         """Raises UserError if something is there already: a run is never overwritten."""
@@ -192,6 +199,9 @@ def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
     from kerasgan import backend
 
     used = {"fingerprint": pictures.fingerprint, "count": len(pictures.pixels)}
+    if conditions := find_conditions(pictures, recipe.conditions):
+        used["conditions"] = conditions.fingerprint
+        write_conditions(run.conditions, conditions.examples(recipe.seed))
     run.write_recipe(recipe)
     run.write_facts({"data": pictures.request | used, **backend.environment()})
     shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
@@ -213,10 +223,37 @@ def write_latents(path: Path, latents: np.ndarray) -> None:
         np.save(temporary, latents, allow_pickle=False)
 
 
-def write_generator(path: Path, generator: "keras.Model") -> None:
-    """Writes a generator as one `.keras` file, whole or not at all."""
+def write_conditions(path: Path, conditions: Conditions) -> None:
+    """Writes conditions as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(conditions.to_json()) + "\n")
+
+
+def read_conditions(path: Path) -> Conditions | None:
+    """Reads what `write_conditions` wrote; None where there is no file.
+
+    Raises:
+        UserError: the file has been damaged.
+    """
+    return _as_conditions(_read_json(path), path) if path.exists() else None
+
+
+def write_generator(
+    path: Path, generator: "keras.Model", conditions: Conditions | None = None
+) -> None:
+    """Writes a generator as one `.keras` file, whole or not at all.
+
+    Args:
+        path: where it goes.
+        generator: any.
+        conditions: names and examples of what steers it; they go into the file, which is a zip
+            archive, as a member of which Keras takes no notice.
+    """
     with atomic_path(path) as temporary:
         generator.save(temporary)
+        if conditions:
+            with ZipFile(temporary, "a", ZIP_DEFLATED) as archive:
+                archive.writestr(CONDITIONS, json.dumps(conditions.to_json()))
 
 
 def load_generator(path: str | Path) -> "keras.Model":
@@ -232,7 +269,7 @@ def load_generator(path: str | Path) -> "keras.Model":
         UserError: there is no generator at `path`, it cannot be read, or it is another model.
     """
     path = Path(path)
-    file = Run(path).generator if path.is_dir() else path
+    file = _generator_file(path)
     if not path.exists():
         raise UserError(
             f"A generator should be a run's folder or a .keras file. Received: {path}, which does "
@@ -253,18 +290,62 @@ def load_generator(path: str | Path) -> "keras.Model":
             f"A generator should be a Keras model file (.keras). Received: {file}, which Keras "
             f"refuses: {reason}"
         ) from error
-    _require_generator(generator, path)
+    _require_generator(generator, path, load_conditions(path))
     return generator
 
 
-def _require_generator(model: "keras.Model", name: Path) -> None:
-    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3)."""
+def load_conditions(path: str | Path) -> Conditions | None:
+    """Loads the names, with examples, of what steers a trained generator.
+
+    Args:
+        path: as for `load_generator`.
+
+    Returns:
+        The conditions; None for a generator without any.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    file = _generator_file(Path(path))
+    try:
+        with ZipFile(file) as archive:
+            if CONDITIONS not in archive.namelist():
+                return None
+            value = json.loads(archive.read(CONDITIONS))
+    except (BadZipFile, zlib.error, ValueError) as error:
+        raise UserError(f"{file} should be whole. Received: {error}.") from error
+    return _as_conditions(value, file)
+
+
+def latent_dim(generator: "keras.Model") -> int:
+    """Returns how many numbers a generator's latents have."""
+    return generator.inputs[0].shape[1]
+
+
+def _generator_file(path: Path) -> Path:
+    return Run(path).generator if path.is_dir() else path
+
+
+def _as_conditions(value: Any, path: Path) -> Conditions:
+    try:
+        return Conditions.from_json(value)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path} should hold conditions. Received: {error}.") from error
+
+
+def _require_generator(model: "keras.Model", name: Path, conditions: Conditions | None) -> None:
+    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3).
+
+    Where there are conditions, they should be its second input.
+    """
     reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    latents, *others = reads if isinstance(reads, list) else [reads]
     if (
-        isinstance(reads, tuple)
+        others == ([(None, len(conditions.names))] if conditions else [])
+        and isinstance(latents, tuple)
         and isinstance(gives, tuple)
-        and len(reads) == 2
-        and isinstance(reads[1], int)
+        and len(latents) == 2
+        and isinstance(latents[1], int)
         and len(gives) == 4
         and gives[3] in (1, 3)
     ):

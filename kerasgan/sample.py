@@ -26,12 +26,15 @@ CHUNK = 64  # pictures held at a time while many are drawn
 MAX_GRID = 4096  # pictures in one grid: 200 MB at 128x128
 
 
-def draw_pictures(generator: "keras.Model", latents: np.ndarray) -> Iterator[np.ndarray]:
+def draw_pictures(
+    generator: "keras.Model", latents: np.ndarray, conditions: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
     """Draws one picture after another, holding few at a time.
 
     Args:
         generator: latents (B, D) to pictures in [-1, 1].
         latents: float32, (N, D).
+        conditions: float32, (N, C), for a generator that has them.
 
     Returns:
         An iterator over N uint8 pictures (H, W, C).
@@ -39,7 +42,9 @@ def draw_pictures(generator: "keras.Model", latents: np.ndarray) -> Iterator[np.
     from kerasgan import models
 
     for start in range(0, len(latents), CHUNK):
-        yield from models.generate(generator, latents[start : start + CHUNK])
+        chunk = slice(start, start + CHUNK)
+        given = () if conditions is None else (conditions[chunk],)
+        yield from models.generate(generator, latents[chunk], *given)
 
 
 def sample_grid(
@@ -49,6 +54,7 @@ def sample_grid(
     seed: int = 0,
     scale: float = 1.0,
     grid: tuple[int, int] | None = None,
+    conditions: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draws pictures and lays them out in one.
 
@@ -58,13 +64,15 @@ def sample_grid(
         seed: of the latents, at least 0.
         scale: factor on the latents; 1 as in training, below 1 tamer pictures.
         grid: rows and columns; a square or the next to it unless given.
+        conditions: float32, (count, C), for a generator that has them.
 
     Returns:
         uint8, (rows * H, columns * W, C); places left over are black.
     """
-    latents = latent_space.draw(count, generator.input_shape[1], seed, scale)
+    latents = latent_space.draw(count, runs.latent_dim(generator), seed, scale)
+    drawn = draw_pictures(generator, latents, conditions)
     with _progress(count) as bar:
-        pictures = [_advance(bar, picture) for picture in draw_pictures(generator, latents)]
+        pictures = [_advance(bar, picture) for picture in drawn]
     return _lay_out(np.stack(pictures), grid)
 
 
@@ -75,6 +83,7 @@ def sample_separately(
     *,
     seed: int = 0,
     scale: float = 1.0,
+    conditions: np.ndarray | None = None,
 ) -> list[Path]:
     """Writes each picture as a PNG of its own, named by its seed and its place.
 
@@ -84,6 +93,7 @@ def sample_separately(
         count: how many.
         seed: of the latents, at least 0.
         scale: factor on the latents; 1 as in training, below 1 tamer pictures.
+        conditions: float32, (count, C), for a generator that has them.
 
     Returns:
         The paths, in order.
@@ -91,10 +101,11 @@ def sample_separately(
     Raises:
         UserError: a path holds another picture already.
     """
-    latents = latent_space.draw(count, generator.input_shape[1], seed, scale)
+    latents = latent_space.draw(count, runs.latent_dim(generator), seed, scale)
     paths = [Path(folder) / f"seed-{seed:04d}-{index:06d}.png" for index in range(count)]
+    drawn = draw_pictures(generator, latents, conditions)
     with _progress(count) as bar:
-        for path, picture in zip(paths, draw_pictures(generator, latents), strict=True):
+        for path, picture in zip(paths, drawn, strict=True):
             if not path.exists():
                 images.write_png(path, picture)
             elif not _holds(path, picture):
@@ -115,6 +126,7 @@ def walk_frames(
     seed: int = 0,
     scale: float = 1.0,
     grid: tuple[int, int] | None = None,
+    conditions: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """Draws a walk through latents that ends where it began, frame by frame.
 
@@ -126,14 +138,16 @@ def walk_frames(
         seed: of the key latents, at least 0.
         scale: factor on the key latents; 1 as in training, below 1 tamer pictures.
         grid: rows and columns of walkers; a square or the next to it unless given.
+        conditions: float32, (walkers, C), for a generator that has them; each walk keeps its own.
 
     Returns:
         An iterator over keys * frames_per_leg uint8 frames (rows * H, columns * W, C).
     """
-    drawn = latent_space.draw(walkers * keys, generator.input_shape[1], seed, scale)
+    drawn = latent_space.draw(walkers * keys, runs.latent_dim(generator), seed, scale)
     walks = [latent_space.walk(own, frames_per_leg) for own in np.split(drawn, walkers)]
     latents = np.stack(walks, axis=1)  # (frames, walkers, D)
-    pictures = draw_pictures(generator, latents.reshape(-1, latents.shape[-1]))
+    given = None if conditions is None else np.tile(conditions, (len(latents), 1))
+    pictures = draw_pictures(generator, latents.reshape(-1, latents.shape[-1]), given)
     with _progress(len(latents), unit="frame") as bar:
         for _ in latents:
             frame = np.stack([next(pictures) for _ in range(walkers)])
@@ -223,6 +237,13 @@ def _parser() -> argparse.ArgumentParser:
     add("source", type=Path, metavar="RUN", help="a run, or the .keras file of any generator")
     add("-n", type=int, metavar="N", help=f"how many; {COUNT} or what --grid holds, in a walk 1")
     add("--seed", type=int, default=0, help="of the latents; the same seed, the same pictures")
+    add(
+        "--label",
+        action="append",
+        metavar="LABEL",
+        help="what a conditional generator should draw: an attribute, Smiling=1 or Smiling=-1, any "
+        "number of them, or a class, its name or number; drawn as in the training set unless given",
+    )
     add("--scale", type=float, default=1.0, help="factor on the latents; below 1, tamer pictures")
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
@@ -278,6 +299,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = _parser().parse_args(argv)
     if args.n is None:
         args.n = math.prod(args.grid) if args.grid else 1 if args.keys else COUNT
+    args.label = args.label or []
     _check(args)
     return args
 
@@ -290,6 +312,7 @@ def _default_out(args: argparse.Namespace) -> Path:
     """In the run; for a file, in the current folder. Named by what the pictures follow from."""
     name = f"seed-{args.seed:04d}-n{args.n}"
     name += f"-scale-{args.scale:g}" if args.scale != 1 else ""
+    name += "".join("-" + re.sub(r"[^\w=-]", "_", label) for label in args.label)
     name += "-{}x{}".format(*args.grid) if args.grid else ""
     name += f"-walk-{args.keys}x{args.frames}" if args.keys else ""
     if args.source.is_dir():
@@ -297,9 +320,27 @@ def _default_out(args: argparse.Namespace) -> Path:
     return Path(f"{args.source.stem}-{name}{_suffix(args)}")
 
 
+def _conditions(args: argparse.Namespace) -> np.ndarray | None:
+    """Draws the conditions of the pictures or walks, (N, C), with the labels asked for.
+
+    Raises:
+        UserError: the generator has no such labels.
+    """
+    known = runs.load_conditions(args.source)
+    if known:
+        return known.draw(args.n, args.seed, known.parse_labels(args.label)).vectors()
+    if args.label:
+        raise UserError(
+            "`--label` is for generators trained with --conditions. Received: "
+            f"{', '.join(args.label)}, with {args.source}, which has none. Leave it out."
+        )
+    return None
+
+
 def _write(args: argparse.Namespace, generator: "keras.Model", path: Path) -> None:
     """Writes the grid or the walk that was asked for."""
     drawn: dict[str, Any] = {"seed": args.seed, "scale": args.scale, "grid": args.grid}
+    drawn["conditions"] = args.conditions
     if args.keys:
         frames = walk_frames(generator, args.n, keys=args.keys, frames_per_leg=args.frames, **drawn)
         images.write_gif(path, frames, args.fps)
@@ -310,9 +351,15 @@ def _write(args: argparse.Namespace, generator: "keras.Model", path: Path) -> No
 def _command(argv: Sequence[str] | None) -> int:
     args = _parse(argv)
     generator = runs.load_generator(args.source)
+    args.conditions = _conditions(args)
     if args.separate is not None:
         paths = sample_separately(
-            generator, args.separate, args.n, seed=args.seed, scale=args.scale
+            generator,
+            args.separate,
+            args.n,
+            seed=args.seed,
+            scale=args.scale,
+            conditions=args.conditions,
         )
         print(f"{args.separate}: {len(paths)} pictures, {paths[0].name} to {paths[-1].name}")
     elif args.out is not None:

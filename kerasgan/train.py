@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasgan import cli, data, recipes
 from kerasgan.cli import UserError
+from kerasgan.data.conditions import find_conditions
 from kerasgan.recipes import PRESETS, Recipe
 from kerasgan.runs import Run, begin_run
 
@@ -26,14 +27,12 @@ class Job:
         request: `source`, `limit`, `crop` and `cache`, for `data.load`.
         out: a new run's folder; None for the next one in outputs/.
         run: the run to resume; None for a new one.
-        fingerprint: of the pictures that the run to resume began with.
     """
 
     recipe: Recipe
     request: dict[str, Any]
     out: Path | None = None
     run: Run | None = None
-    fingerprint: str | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,14 +45,12 @@ def _command(argv: Sequence[str] | None) -> int:
     job = (resume if args.resume else begin)(args)
     pictures = data.load(**job.request, size=job.recipe.size, channels=job.recipe.channels)
     print(data.describe(pictures))
-    if job.fingerprint not in (None, pictures.fingerprint):
-        raise UserError(
-            "A resumed run should see the pictures it began with. Received: "
-            f"{job.request['source']}, whose {len(pictures.pixels)} prepared pictures differ from "
-            f"those of {args.resume}. Name the right ones by --data, or start a new run."
-        )
+    if job.run:
+        require_the_same(pictures, job.recipe, job.run)
+    find_conditions(pictures, job.recipe.conditions)  # raises where there are none
     require_a_batch(pictures, job.recipe)
     recipe = recipes.resolve_augment(job.recipe, len(pictures.pixels))
+    recipe = recipes.resolve_classes(recipe, len(pictures.label_names))
     job = dataclasses.replace(job, recipe=recipe)
     return work(job, pictures, dry=args.dry_run)
 
@@ -79,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Builds the command line, with one flag for each field of the recipe."""
     parser = cli.Parser(
         prog="python -m kerasgan.train",
+        usage="%(prog)s [--data DIR] [--preset NAME] [--out DIR | --resume RUN] [any flag below]",
         description="Train a face GAN: a folder of pictures in, a run folder with grids, "
         "checkpoints and a generator out.",
     )
@@ -90,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
     parser.add_argument(
         "--crop", choices=data.CROPS, help="cut of the pictures (default: auto, the tutorial's "
-        "for 178x218, else the centre square)",
+        "for 178x218, else the centre square; face finds and cuts every face)",
     )  # fmt: skip
     parser.add_argument(
         "--cache", type=Path, help=f"where prepared pictures are kept (default: {data.CACHE})",
@@ -150,7 +148,7 @@ def resume(args: argparse.Namespace) -> Job:
         )
     used = run.read_facts()["data"]
     kept = {name: used[name] for name in ("source", "limit", "crop", "cache")}
-    return Job(new, kept | typed_request(args), run=run, fingerprint=used["fingerprint"])
+    return Job(new, kept | typed_request(args), run=run)
 
 
 def typed_request(args: argparse.Namespace) -> dict[str, Any]:
@@ -193,6 +191,24 @@ def require_a_batch(pictures: "Pictures", recipe: Recipe) -> None:
         )
 
 
+def require_the_same(pictures: "Pictures", recipe: Recipe, run: Run) -> None:
+    """Raises UserError if a resumed run would see other pictures, or other conditions of them."""
+    begun = run.read_facts()["data"]
+    if pictures.fingerprint != begun["fingerprint"]:
+        raise UserError(
+            "A resumed run should see the pictures it began with. Received: "
+            f"{pictures.source}, whose {len(pictures.pixels)} prepared pictures differ from "
+            f"those of {run.folder}. Name the right ones by --data, or start a new run."
+        )
+    conditions = find_conditions(pictures, recipe.conditions)
+    if conditions and conditions.fingerprint != begun.get("conditions"):
+        raise UserError(
+            "A resumed run should see the conditions it began with. Received: "
+            f"{pictures.source}, whose {recipe.conditions} differ from those of {run.folder}. "
+            "Restore them, or start a new run."
+        )
+
+
 def exhausted(error: Exception, recipe: Recipe) -> UserError:
     """Explains TensorFlow's one error for a full disk and for too little memory."""
     if "No space left" in str(error):
@@ -215,8 +231,7 @@ def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
     recipe = gan.recipe
     print(f"Run: {run.folder} (preset {recipe.preset}, {recipe.size}x{recipe.size}, "
           f"{recipe.precision})")  # fmt: skip
-    batches = Batches(pictures.pixels, recipe.reals_an_iteration, recipe.seed, recipe.flip)
-    stopped = loop.train(gan, batches, run)
+    stopped = loop.train(gan, Batches.of(pictures, recipe), run)
     if stopped:
         print(f"Saved after iteration {int(gan.iteration):,}. To go on: "
               f"{run.resume_command()}")  # fmt: skip

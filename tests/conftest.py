@@ -1,6 +1,8 @@
 """Small recipes and pictures that the tests share."""
 
 import dataclasses
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -33,3 +35,18 @@ def faces_folder(tmp_path):
         noise = rng.integers(0, 60, (40, 40, 3)) + rng.integers(0, 190, 3)
         Image.fromarray(noise.astype(np.uint8)).save(folder / f"{index:02d}.png")
     return folder
+
+
+@pytest.fixture
+def peak() -> Callable[[Callable[[], object]], int]:
+    """Tells how many bytes Python and NumPy hold at most while they do some work."""
+
+    def measure(work: Callable[[], object]) -> int:
+        tracemalloc.start()
+        try:
+            work()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measure

@@ -14,14 +14,15 @@ FLOORS = {
     "kerasgan": 0,
     **dict.fromkeys(["cli", "files", "growth"], 0),
     **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
-    **dict.fromkeys(["backend", "data"], 2),
-    **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 3),
-    **dict.fromkeys(["gan"], 4),
-    **dict.fromkeys(["loop"], 5),
-    **dict.fromkeys(["dry_run"], 6),
-    **dict.fromkeys(["train", "gif", "sample", "data.__main__"], 7),
+    **dict.fromkeys(["backend"], 2),
+    **dict.fromkeys(["data"], 3),
+    **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 4),
+    **dict.fromkeys(["gan", "metrics"], 5),
+    **dict.fromkeys(["loop"], 6),
+    **dict.fromkeys(["dry_run"], 7),
+    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 8),
 }
-COMMANDS = ["train", "data", "gif", "sample"]
+COMMANDS = ["train", "data", "gif", "sample", "evaluate"]
 
 
 def part_of(module: str) -> str:
@@ -54,7 +55,7 @@ def test_imports_go_down_only(path):
     "statement",
     [
         "import kerasgan",
-        *(f"from kerasgan.{name} import main" for name in ("train", "gif", "sample")),
+        *(f"from kerasgan.{name} import main" for name in ("train", "gif", "sample", "evaluate")),
     ],
 )
 def test_no_tensorflow_before_work_starts(statement):

@@ -23,6 +23,7 @@ from kerasgan.data import cache as cache_module
 from kerasgan.data import folder as folder_module
 from kerasgan.data import prepare
 from kerasgan.data.decode import Decoded
+from kerasgan.data.source import find_labels
 
 ROOT = Path(__file__).parent.parent
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # may read everything
@@ -269,7 +270,7 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
         ("a\0b", {}, "does not exist"),
         (".", {"size": 0}, r"4 to 1024 pixels\. Received: 0"),
         (".", {"limit": 0}, r"--limit should be at least 1 picture\. Received: 0"),
-        (".", {"crop": "face"}, r"--crop should be one of auto, center, celeba, none"),
+        (".", {"crop": "oval"}, r"--crop should be one of auto, center, celeba, none, face\."),
         (".", {"channels": 2}, r"`--channels` should be 3 \(RGB\) or 1 \(grey\)"),
         (".", {"seed": -1}, "--seed should be 0 or more"),
     ],
@@ -392,6 +393,74 @@ def test_what_was_done_is_told(tmp_path: Path) -> None:
     shutil.move(folder.parent / "a.png", folder / "a.png")
     described = data.describe(load(folder, size=32))
     assert described.endswith(" (1 enlarged; 1 with transparency, laid over white)")
+
+
+def test_class_folders_give_labels(tmp_path: Path) -> None:
+    for name in ("set/train/ben/1.png", "set/train/ana/2.png", "set/train/ana/more/3.png"):
+        add(tmp_path / "faces", name)
+    pictures = load(tmp_path / "faces")
+    assert pictures.label_names == ["ana", "ben"]
+    assert pictures.table.names == [
+        "set/train/ana/2.png",
+        "set/train/ana/more/3.png",
+        "set/train/ben/1.png",
+    ]
+    assert pictures.table.labels.tolist() == [0, 0, 1]
+    assert pictures.table.label_names == ["ana", "ben"]
+    assert data.describe(pictures).endswith(", in 2 classes")
+    again = load(tmp_path / "faces")  # from the cache
+    assert again.label_names == ["ana", "ben"] and again.table.labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "labels"),
+    [
+        (["a/1.png", "b/1.png", "a/2.png"], ["a", "b"], [0, 1, 0]),
+        (["x/y/a/1.png", "x/y/b/1.png"], ["a", "b"], [0, 1]),
+        (["x/a/1.png", "x/b/deep/1.png"], ["a", "b"], [0, 1]),
+        (["ab/1.png", "ac/1.png"], ["ab", "ac"], [0, 1]),  # a shared letter is no shared folder
+        (["a/1.png", "a/2.png"], [], []),  # one class is none
+        (["a/1.png", "b/1.png", "2.png"], [], []),  # not all of them in one
+        (["1.png", "2.png"], [], []),
+        (["x/a/1.png", "x/1.png"], [], []),
+        ([], [], []),
+    ],
+)
+def test_labels_of_paths(names: list[str], classes: list[str], labels: list[int]) -> None:
+    assert find_labels(names) == (classes, labels)
+
+
+def test_rejected_and_left_out_pictures_keep_the_labels_in_step(tmp_path: Path) -> None:
+    for number, name in enumerate(["a/1.png", "a/2.png", "b/1.png", "b/2.png", "c/1.png"]):
+        add(tmp_path / "faces", name, number)
+    (tmp_path / "faces" / "a" / "1.png").write_bytes(b"no picture")
+    pictures = load(tmp_path / "faces", limit=3)
+    assert values(pictures) == [1, 2, 3]
+    assert pictures.table.labels.tolist() == [0, 1, 1]
+    assert pictures.label_names == ["a", "b", "c"]
+
+
+def test_greys(tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    add(folder, "a.png", 7)
+    Image.new("RGB", (20, 20), (255, 0, 0)).save(folder / "b.png")
+    Image.new("LA", (20, 20), (0, 0)).save(folder / "c.png")
+    pictures = load(folder, channels=1)
+    assert pictures.pixels.shape == (3, 16, 16, 1)
+    # ITU-R 601: 0.299 of red. What is clear lies over white.
+    assert pictures.pixels[:, 8, 8, 0].tolist() == [7, 76, 255]
+    assert data.describe(pictures).startswith("3 grey pictures of 16x16 from ")
+    assert load(folder).pixels.shape == (3, 16, 16, 3)
+    assert load(folder, channels=1).fingerprint == pictures.fingerprint
+
+
+@pytest.mark.skipif(IS_ROOT or sys.platform == "win32", reason="needs folders that may not be read")
+def test_folder_that_may_not_be_entered_costs_itself_alone(faces: Path) -> None:
+    (faces / "b").chmod(0o600)
+    (faces / "to b").symlink_to(faces / "b" / "a.PNG")
+    pictures = load(faces)
+    (faces / "b").chmod(0o755)
+    assert values(pictures) == [1, 2, 5]
 
 
 def test_command_exports(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,12 @@ def test_each_use_of_randomness_differs(tiny):
             assert not np.any(a == b)
 
 
+def test_dropout_differs_between_the_updates(tiny):
+    gan = GAN(tiny)
+    first, second = (gan._dropout_state(s).numpy() for s in ("d_dropout", "g_dropout"))
+    assert not np.any(first == second)
+
+
 def test_labels_are_the_tutorials_mirrored(tiny):
     gan = GAN(tiny)
     real, fake = (labels.numpy() for labels in gan._labels(tf.constant([1000, 1])))

@@ -69,6 +69,7 @@ def test_what_is_no_growth_is_refused_in_one_line(text):
         ({"size": 48}, "a power of 2 from 8 to 1024"),
         ({"g_batch_norm": True}, "Received: --g-batch-norm"),
         ({"d_batch_norm": True}, "--no-d-batch-norm"),
+        ({"conditions": "Smiling"}, "Received: Smiling with --network progressive"),
         ({"separate_batches": False}, "Type --separate-batches"),
         ({"init_std": 0.02}, "Type --init-std 0"),
     ],

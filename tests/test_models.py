@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from kerasgan import models
-from kerasgan.backend import keras
+from kerasgan.backend import keras, tf
+from kerasgan.models import parts, resample
 from kerasgan.recipes import PRESETS
+
+layers = keras.layers
 
 
 def float32(preset, **changes):
@@ -89,3 +92,168 @@ def test_initial_weights_are_a_function_of_the_seed():
     for a, b in zip(weights(3), weights(3), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not all(map(np.array_equal, weights(3), weights(4)))
+
+
+def test_dcgan_has_the_parameters_of_the_pytorch_tutorial():
+    recipe = float32("dcgan")
+    generator, discriminator = models.build_generator(recipe), models.build_discriminator(recipe)
+    # Trainable ones, by hand from the layers' sizes: 4x4 kernels, and two numbers a channel
+    # of each BatchNorm.
+    kernels = 100 * 512 + 512 * 256 + 256 * 128 + 128 * 64 + 64 * 3
+    assert trainable(generator) == 16 * kernels + 2 * (512 + 256 + 128 + 64) == 3_576_704
+    kernels = 3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512
+    assert trainable(discriminator) == 16 * kernels + 2 * (128 + 256 + 512) == 2_765_568
+    assert generator.output_shape == (None, 64, 64, 3)
+
+
+def trainable(network):
+    return sum(np.prod(weight.shape) for weight in network.trainable_weights)
+
+
+def test_dcgan_begins_with_its_papers_weights():
+    for network in (
+        models.build_generator(float32("dcgan")),
+        models.build_discriminator(float32("dcgan")),
+    ):
+        for weight in network.trainable_weights:
+            values = weight.numpy()
+            mean = {"kernel": 0, "gamma": 1, "beta": 0}[weight.name]
+            std = 0 if weight.name == "beta" else 0.02
+            assert values.mean() == pytest.approx(mean, abs=0.02 * 4 / values.size**0.5)
+            assert values.std() == pytest.approx(std, rel=3 / values.size**0.5)
+
+
+@pytest.mark.parametrize("size", [32, 128, 256])
+def test_dcgan_grows_by_blocks(size):
+    recipe = float32("dcgan", size=size, width=1 / 32)
+    generator, discriminator = models.build_generator(recipe), models.build_discriminator(recipe)
+    pictures = generator(np.zeros((2, 100), np.float32))
+    assert pictures.shape == (2, size, size, 3)
+    assert discriminator(pictures).shape == (2, 1)
+    convolutions = [x for x in discriminator.layers if isinstance(x, keras.layers.Conv2D)]
+    assert len(convolutions) == {32: 3, 128: 5, 256: 6}[size]
+
+
+def test_mlp_has_dense_layers_only():
+    recipe = float32("mlp", channels=1)
+    generator, discriminator = models.build_generator(recipe), models.build_discriminator(recipe)
+    units = [x.units for x in generator.layers if isinstance(x, keras.layers.Dense)]
+    assert units == [256, 512, 1024, 784]
+    units = [x.units for x in discriminator.layers if isinstance(x, keras.layers.Dense)]
+    assert units == [1024, 512, 256, 1]
+    assert generator.output_shape == (None, 28, 28, 1)
+    assert not any("conv" in layer.name for layer in generator.layers + discriminator.layers)
+
+
+@pytest.mark.parametrize("size", [28, 36, 60])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_article_at_sizes_that_8_does_not_divide(size, channels):
+    recipe = float32("article", size=size, channels=channels, width=1 / 32)
+    generator, discriminator = models.build_generator(recipe), models.build_discriminator(recipe)
+    pictures = generator(np.zeros((2, 32), np.float32))
+    assert pictures.shape == (2, size, size, channels)
+    assert discriminator(pictures).shape == (2, 1)
+    doublings = [x for x in generator.layers if isinstance(x, keras.layers.Conv2DTranspose)]
+    assert len(doublings) == 2
+
+
+@pytest.mark.parametrize("network", list(models.NETWORKS))
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_portable_generator_draws_the_same(network, precision, tmp_path):
+    recipe = dataclasses.replace(
+        PRESETS["dcgan"], network=network, size=32, width=1 / 16, precision=precision
+    )
+    generator = models.build_generator(recipe)
+    latents = np.random.default_rng(0).normal(size=(8, 100)).astype("f")
+    for _ in range(3):
+        generator(latents, training=True)  # moves BatchNorm's statistics
+    portable = models.build_portable_generator(recipe)
+    portable.set_weights(generator.get_weights())
+    assert all(type(x).__module__.startswith("keras.") for x in portable.layers)
+    portable.save(tmp_path / "generator.keras")
+    loaded = keras.models.load_model(tmp_path / "generator.keras")
+    expected = generator(latents, training=False)
+    tolerance = 1e-5 if precision == "float32" else 0.05
+    np.testing.assert_allclose(loaded(latents), expected, atol=tolerance)
+
+
+def test_quick_layers_are_keras_own():
+    """Results, gradients and second derivatives of the layers and of BatchNorm in training."""
+    pairs = [
+        (resample.Halving(7), layers.Conv2D(7, 4, strides=2, padding="same"), (5, 8, 8, 3)),
+        (
+            resample.Doubling(7),
+            layers.Conv2DTranspose(7, 4, strides=2, padding="same"),
+            (5, 4, 4, 3),
+        ),
+    ]
+    for quick, own, shape in pairs:
+        quick.build(shape)
+        own.build(shape)
+        own.set_weights(quick.get_weights())
+        inputs = tf.random.stateless_normal(shape, (1, 2))
+        for a, b in zip(derivatives(quick, inputs), derivatives(own, inputs), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
+
+
+def derivatives(layer, inputs):
+    weights = [weight.value for weight in layer.trainable_weights]
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs)
+            total = tf.reduce_sum(outputs**3)
+        gradient = tape.gradient(total, inputs)
+        both = total + tf.reduce_sum(gradient**2)
+    return [outputs, gradient, *outer.gradient(both, [inputs, *weights])]
+
+
+def test_fused_batch_norm_is_keras_own():
+    quick = parts.FusedBatchNormalization(**parts.BATCH_NORM)
+    own = layers.BatchNormalization(**parts.BATCH_NORM)
+    inputs = 3 + 2 * tf.random.stateless_normal((16, 8, 8, 5), (1, 2))
+    weights = tf.random.stateless_normal(inputs.shape, (3, 4))
+    found = []
+    for layer in (quick, own):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+            total = tf.reduce_sum(weights * outputs**2)
+        gradients = tape.gradient(total, [inputs, layer.gamma.value, layer.beta.value])
+        found.append([outputs, *gradients, *layer.get_weights(), layer(inputs, training=False)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("network", list(models.NETWORKS))
+def test_spectral_normalisation_brings_every_layer_to_norm_1(network):
+    recipe = dataclasses.replace(
+        float32("article", size=32, width=1 / 16), network=network, spectral_norm=True
+    )
+    discriminator = models.build_discriminator(recipe)
+    spectral = [x for x in discriminator.layers if isinstance(x, models.SpectralNormalization)]
+    kernels = [x for x in discriminator.trainable_weights if x.name == "kernel"]
+    assert len(spectral) == len(kernels) >= 4
+    pictures = np.zeros((1, 32, 32, 3), np.float32)
+    before = discriminator.get_weights()
+    discriminator(pictures, training=True)
+    assert all(
+        np.array_equal(a, b) or a.dtype == np.uint32 or "int" in str(a.dtype)
+        for a, b in zip(before, discriminator.get_weights(), strict=True)
+    ), "a pass leaves the weights alone"
+    for _ in range(200):
+        for layer in spectral:
+            layer.normalise()
+    for kernel in kernels:
+        matrix = kernel.numpy().reshape(-1, kernel.shape[-1])
+        assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, abs=0.01)
+
+
+def test_the_power_iteration_begins_by_the_seed():
+    def vectors(seed):
+        recipe = float32("article", size=32, width=1 / 32, spectral_norm=True, seed=seed)
+        return [w.numpy() for w in models.build_discriminator(recipe).weights if "vector" in w.name]
+
+    assert all(map(np.array_equal, vectors(1), vectors(1)))
+    assert not any(map(np.array_equal, vectors(1), vectors(2)))

@@ -358,7 +358,7 @@ def test_a_dry_run_times_every_stage(growing, monkeypatch):
     gan = GAN(dataclasses.replace(growing, stages="4:3,8:0+0,16:2+rest", iters=10))
     seen = []
     monkeypatch.setattr(gan, "train_on_batch", lambda real: seen.append(step(gan)))
-    paces = dry_run.measure_paces(gan, np.zeros((4, 16, 16, 3), np.uint8))
+    paces = dry_run.measure_paces(gan, np.zeros((4, 16, 16, 3), np.float32))
     assert [(pace.where, pace.iterations) for pace in paces] == [(" at 4x4", 3), (" at 16x16", 7)]
     timed = loop.WARM_UP + loop.TIMED
     assert seen == [0, 1, 2, 0, 1, 2, 0, *range(3, 3 + timed)]

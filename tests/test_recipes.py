@@ -40,7 +40,7 @@ def test_every_field_is_a_flag_and_says_why():
     recipes.add_flags(parser)
     text = " ".join(parser.format_help().split())
     for field in dataclasses.fields(Recipe):
-        if field.name == "preset":
+        if not field.metadata.get("flag", True):
             continue
         assert recipes.flag(field.name) in text
         assert f"default: {field.default}" in text
@@ -89,3 +89,82 @@ def test_resuming_may_change_iterations_and_nothing_that_matters():
 def test_a_recipe_survives_json():
     recipe = dataclasses.replace(PRESETS["article-lite"], learning_rate=3.3e-5, seed=9)
     assert Recipe(**json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("preset", "typed", "word"),
+    [
+        ("article", {"loss": "hinge"}, "--label-noise 0"),
+        ("dcgan", {"loss": "wgan", "label_smoothing": 0.1, "clip_weights": 1.0}, "labels"),
+        ("dcgan", {"loss": "relativistic", "label_flips": 0.1}, "--label-flips 0"),
+        ("dcgan", {"loss": "wgan"}, "--clip-weights 0.01"),
+        ("mlp", {"loss": "wgan", "gp": 10.0, "clip_weights": 0.01}, "--loss wgan-gp"),
+        ("mlp", {"loss": "wgan-gp"}, "--gp 10"),
+        ("dcgan", {"loss": "wgan-gp", "gp": 10.0}, "--no-d-batch-norm"),
+        ("dcgan", {"r1": 1.0}, "--no-d-batch-norm"),
+        ("mlp", {"clip_weights": 0.01}, "--clip-weights 0"),
+        ("mlp", {"loss": "wgan", "clip_weights": 0.01, "spectral_norm": True}, "undo each other"),
+        ("mlp", {"gp": 1.0, "r2": 1.0}, "--r1 0 --r2 0"),
+        ("dcgan", {"spectral_norm": True}, "--no-d-batch-norm"),
+        ("dcgan", {"momentum": 0.9}, "--beta1"),
+        ("dcgan", {"fakes_training": False}, "--fakes-training"),
+        ("mlp", {"loss": "lsgan", "augment": "ada"}, "--augment auto"),
+        ("dcgan", {"size": 48}, "32, 64, 128 or 256"),
+        ("mlp", {"size": 256}, "8 to 128"),
+        ("article", {"augment": "1.5"}, "a share from 0 to 1"),
+        ("article", {"augment_ops": "color,shear"}, "translation"),
+        ("article", {"channels": 2}, "1 or 3"),
+        ("article", {"loss": "vanilla"}, "one of bce, "),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused_in_one_line(preset, typed, word):
+    with pytest.raises(UserError) as error:
+        dataclasses.replace(PRESETS[preset], **typed)
+    message = str(error.value)
+    assert word in message and "Received: " in message and "\n" not in message
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("loss", recipes.LOSSES)
+def test_any_loss_with_any_preset_by_its_flag_alone(preset, loss):
+    recipe = recipes.apply(PRESETS[preset], parse("--loss", loss))
+    assert recipe.loss == loss
+    assert recipe.network == PRESETS[preset].network
+
+
+def test_a_typed_loss_brings_its_papers_figures_unless_typed():
+    typed = parse("--loss", "wgan-gp", "--n-critic", "2")
+    recipe = recipes.apply(PRESETS["dcgan"], typed)
+    assert (recipe.gp, recipe.n_critic, recipe.d_batch_norm) == (10.0, 2, False)
+    assert recipe.reals_an_iteration == 2 * 128
+    assert recipes.apply(PRESETS["dcgan"], parse("--loss", "bce")) == PRESETS["dcgan"]
+
+
+def test_augmentation_by_the_number_of_pictures():
+    recipe = dataclasses.replace(PRESETS["dcgan"], augment="auto")
+    shares = [
+        float(recipes.resolve_augment(recipe, n).augment) for n in (100, 5000, 100_000, 10**7)
+    ]
+    assert shares == [1.0, 1.0, 0.0, 0.0]
+    # Half way between 5,000 and 100,000 by their logarithms.
+    assert recipes.resolve_augment(recipe, 22_361).augment == "0.50"
+    assert recipes.resolve_augment(PRESETS["dcgan"], 100) == PRESETS["dcgan"]
+
+
+def test_dcgan_holds_the_pytorch_tutorials_figures():
+    dcgan = PRESETS["dcgan"]
+    assert (dcgan.size, dcgan.latent_dim, dcgan.batch_size, dcgan.width) == (64, 100, 128, 1.0)
+    assert (dcgan.optimizer, dcgan.learning_rate, dcgan.beta1, dcgan.beta2) == (
+        *("adam", 2e-4, 0.5, 0.999),
+    )
+    assert dcgan.separate_batches and dcgan.reuse_fakes and dcgan.leaky_slope == 0.2
+    assert dcgan.label_noise == dcgan.dropout == dcgan.decay == dcgan.clipvalue == 0
+
+
+def test_help_comes_in_groups():
+    parser = argparse.ArgumentParser()
+    recipes.add_flags(parser)
+    text = parser.format_help()
+    places = [text.index(f"recipe: {group}") for group in recipes.GROUPS]
+    assert places == sorted(places)
+    assert text.index("--n-critic", places[1]) < places[2]

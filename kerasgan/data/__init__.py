@@ -1,6 +1,7 @@
 """Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.decode import CROPS
+from kerasgan.data.decode import CROPS as WHOLE_CROPS
+from kerasgan.data.decode import FACE
+from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.named import NAMED, fetch
 from kerasgan.data.parquet import SUFFIX as PARQUET
@@ -39,14 +42,17 @@ __all__ = [
     "Pictures",
     "Table",
     "describe",
+    "check_options",
     "find_source",
     "load",
     "open_source",
+    "prepare",
 ]
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
 SETS = Path("data")  # where sets that are known by name are kept, in a folder each
 ARRAYS = (".npy", ".npz")
+CROPS = (*WHOLE_CROPS, FACE)
 MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
@@ -72,7 +78,8 @@ def load(
         limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
-            square), "center", "celeba" and "none". The drawn faces are square already.
+            square), "center", "celeba", "none", and "face": a picture for every face that is
+            found in a photograph. The drawn faces are square already.
         channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
@@ -86,7 +93,7 @@ def load(
             be written.
     """
     source, cache = str(source), Path(cache)
-    _check_options(size, limit, crop, channels, seed)
+    check_options(size, limit, crop, channels, seed)
     known = source == BUILT_IN or source in NAMED
     place = source if known else os.path.abspath(os.path.expanduser(source))
     request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
@@ -126,6 +133,8 @@ def open_source(source: str, cache: Path = CACHE, limit: int | None = None) -> S
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
         return _open_folder(source, path, cache)
+    if not os.path.isfile(path):
+        raise UserError(f"{rule}. Received: {printable(source)}, which is a pipe or a device.")
     if not os.access(path, os.R_OK):
         raise UserError(f"{rule}. Received: {printable(source)}, which may not be read.")
     if path.lower().endswith(ARRAYS):
@@ -146,8 +155,23 @@ def find_source(data: Path = Path("data")) -> str:
         return BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
-    files = sorted(str(path) for path in data.iterdir() if path.is_file())
+    files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
     return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
+
+
+def prepare(
+    source: Source, cache: Path, *, size: int, limit: int | None, crop: str, channels: int
+) -> Preparation:
+    """Says how a source's pictures would be prepared; for the arguments see `load`.
+
+    Raises:
+        UserError: faces are to be found, and there is no detector.
+    """
+    detections = None
+    if crop == FACE:
+        require()
+        detections = Detections(cache)
+    return Preparation(source, size, channels, crop, limit, detections)
 
 
 def _open_folder(source: str, path: str, cache: Path) -> Source:
@@ -161,7 +185,7 @@ def _open_folder(source: str, path: str, cache: Path) -> Source:
 
 def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
     """Maps the pictures that the same request led to last, if the source is the same since."""
-    folder = recall(cache, {"format": FORMAT, "source": place, **options})
+    folder = recall(cache, {"source": place, **_identity(options)})
     if folder is None:
         return None
     try:
@@ -174,13 +198,14 @@ def _prepared(
     source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
+    began = time.time_ns()
     opened = open_source(source, cache, options["limit"])
     stamps = take_stamps(opened.watched())
-    preparation = Preparation(opened, **options)
+    preparation = prepare(opened, cache, **options)
     plan = Plan(
         source=source,
         name=f"{opened.slug}-{options['size']}",
-        key=make_key({**options, "labels": list(opened.label_names)}, opened.state()),
+        key=make_key({**_identity(options), "labels": [*opened.label_names]}, opened.state()),
         options=options,
         size=options["size"],
         channels=options["channels"],
@@ -189,11 +214,19 @@ def _prepared(
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    remember(cache, {"format": FORMAT, "source": place, **options}, pictures.folder, stamps)
+    request = {"source": place, **_identity(options)}
+    remember(cache, request, pictures.folder, stamps, since=began)
     return pictures
 
 
-def _check_options(size: int, limit: int | None, crop: str, channels: int, seed: int) -> None:
+def _identity(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options with all else that determines the pixels of the same source."""
+    detector = DETECTOR if options["crop"] == FACE else None
+    return {"format": FORMAT, "detector": detector, **options}
+
+
+def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
+    """Raises `UserError` where an argument of `load` is out of range."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(
             f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."

@@ -1,16 +1,37 @@
 """Prepares pictures for training, and writes them out to look at.
 
-python -m kerasgan.data SOURCE [--size 128] [--crop auto] [--limit N] [--export DIR|ZIP]
+python -m kerasgan.data SOURCE [--size 128] [--crop auto] [--limit N] [--check] [--export DIR|ZIP]
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kerasgan import cli
-from kerasgan.data import BUILT_IN, BUILT_IN_COUNT, CACHE, CROPS, NAMED, describe, load
+from kerasgan.cli import UserError
+from kerasgan.data import (
+    BUILT_IN,
+    BUILT_IN_COUNT,
+    CACHE,
+    CROPS,
+    NAMED,
+    check_options,
+    describe,
+    load,
+    open_source,
+    prepare,
+)
+from kerasgan.data.arrays import ArraySource
+from kerasgan.data.check import FACES_LOOKED_AT, check, sections, text, write_findings
 from kerasgan.data.export import check_export, export
+from kerasgan.data.faces import available, find_faces
+from kerasgan.data.sheet import contact_sheet
+from kerasgan.data.source import Source
+from kerasgan.data.text import printable
+from kerasgan.images import write_png
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,16 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: Sequence[str] | None) -> int:
-    """Opens or builds the cache of a source, says what is in it, and exports it if asked to."""
+    """Checks a source, or opens or builds its cache, says what is in it, and exports it."""
     arguments = build_parser().parse_args(argv)
+    names = ("size", "limit", "crop", "channels")
+    options = {name: getattr(arguments, name) for name in names}
+    if arguments.check:
+        return report(arguments, options)
     if arguments.export is not None:
         check_export(arguments.export)  # before the work, not after it
     pictures = load(
         arguments.source,
-        size=arguments.size,
-        limit=arguments.limit,
-        crop=arguments.crop,
-        channels=arguments.channels,
+        **options,
         cache=arguments.cache,
         seed=arguments.seed,
         rebuild=arguments.rebuild,
@@ -37,6 +59,44 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.export is not None:
         export(pictures, arguments.export)
     return 0
+
+
+def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+    """Prints what is in a source, and writes the sheet and the findings.
+
+    Raises:
+        UserError: there is nothing to train on.
+    """
+    check_options(**options, seed=arguments.seed)
+    source = checked_source(arguments, options)
+    preparation = prepare(source, arguments.cache, **options)
+    has_face = (lambda rgb: bool(find_faces(rgb))) if available() else None
+    found = check(preparation, has_face, arguments.faces)
+    print(text(found, preparation))
+    if has_face is None and arguments.faces:
+        print("faces were not looked for: pip install 'kerasgan[faces]'")
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", source.slug).strip("-") or "pictures"
+    sheet = arguments.sheet or arguments.cache / f"check-{slug}.png"
+    findings = sheet.with_suffix(".csv")
+    write_png(sheet, contact_sheet(sections(found)))
+    write_findings(findings, found)
+    print(f"look at {printable(str(sheet))}; every finding: {printable(str(findings))}")
+    if not found.pictures:
+        raise UserError(
+            "A source of pictures should hold at least one that can be used. Received: "
+            f"{printable(source.title)}, with none."
+        )
+    return 0
+
+
+def checked_source(arguments: argparse.Namespace, options: dict[str, Any]) -> Source:
+    """Opens the source; the built-in faces are drawn first."""
+    if arguments.source != BUILT_IN:
+        return open_source(arguments.source, arguments.cache, arguments.limit)
+    drawn = load(BUILT_IN, **options, cache=arguments.cache, seed=arguments.seed)
+    source = ArraySource(str(drawn.folder / "pictures.npy"))
+    source.title = source.slug = BUILT_IN
+    return source
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,7 +127,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=CROPS,
         default="auto",
         help="part that is kept: center = the largest centred square, celeba = the tutorial's "
-        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center",
+        "box, none = all, squashed, auto = celeba for pictures of 178x218, else center, face = "
+        "every face in a photograph, found, turned upright and cut as in CelebA",
     )
     parser.add_argument(
         "--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey"
@@ -86,6 +147,24 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="read everything and say what is in it and what is odd; prepare nothing",
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help="where --check puts its contact sheet (default: check-NAME.png among the caches)",
+    )
+    parser.add_argument(
+        "--faces",
+        type=int,
+        default=FACES_LOOKED_AT,
+        metavar="N",
+        help="in how many pictures --check looks for a face, 0 for none; needs kerasgan[faces]",
     )
     parser.add_argument(
         "--export",

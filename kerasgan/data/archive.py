@@ -3,15 +3,16 @@
 import io
 import lzma
 import os
+import struct
 import tarfile
 import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from kerasgan.cli import UserError
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
@@ -20,20 +21,29 @@ from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
 from kerasgan.data.text import printable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ZIP_BEGINS = b"PK\3\4"
 MAX_FILE = 256 * 2**20  # bytes of one file in an archive; what claims more is no photograph
+READ = 2**16  # bytes inflated at once
+# Python inflates these by pieces of a known length; bzip2 makes gigabytes of a hundred bytes.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # What the standard library raises for archives that are cut, damaged or not what they claim.
 BAD_ARCHIVE = (
     OSError,
     EOFError,
     ValueError,
-    NotImplementedError,
+    LookupError,
+    ArithmeticError,
     RuntimeError,
+    MemoryError,
+    struct.error,
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
 )
+
+BAD_HEADER = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]
 
 
 class Member(NamedTuple):
@@ -72,6 +82,7 @@ class ArchiveSource(Source):
         self.slug = Path(self.path).name.split(".")[0]
         status = os.stat(self.path)
         self._state = [status.st_size, status.st_mtime_ns]
+        self._opened = ExitStack()
         with _explained(title):
             self.members, table = self._list()
         if not self.members:
@@ -99,6 +110,9 @@ class ArchiveSource(Source):
                 label = self._labels[number] if self._labels else -1
                 yield Item(name, fetch, label, self._attributes.of(name))
 
+    def close(self) -> None:
+        self._opened.close()
+
     def state(self) -> list[Any]:
         return self._state
 
@@ -120,17 +134,35 @@ class ZipSource(ArchiveSource):
                 for info in infos
                 if wanted(name := clean(info.filename))
             ]
-            tables = [info for info in infos if clean(info.filename).split("/")[-1] in TABLES]
-            table = (archive.read(tables[0]), tables[0].filename) if tables else None
+            tables = [info for info in infos if is_table(clean(info.filename))]
+            table = None
+            if tables:
+                _check_table(self.title, tables[0].filename, _zip_problem(tables[0]))
+                table = (_inflate(archive, tables[0]), tables[0].filename)
         return sorted(members, key=lambda member: member.name), table
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
-        self._archive = zipfile.ZipFile(self.path)
+        archive = self._opened.enter_context(zipfile.ZipFile(self.path))
         for member in self.members:
-            yield partial(_fetch_zipped, self._archive, member)
+            yield partial(_fetch_zipped, archive, member)
 
-    def close(self) -> None:
-        self._archive.close()
+
+class StrictInfo(tarfile.TarInfo):
+    """A header in a tar archive, where damage is an error.
+
+    The standard library takes damage for the archive's end, and follows a size below zero
+    backwards, for ever.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "StrictInfo":
+        try:
+            info = super().fromtarfile(tarfile_)
+        except BAD_HEADER as error:
+            raise tarfile.ReadError(f"{error} at byte {tarfile_.offset:,}") from error
+        if info.size < 0:
+            raise tarfile.ReadError(f"a size below zero at byte {info.offset:,}")
+        return info
 
 
 class TarSource(ArchiveSource):
@@ -139,53 +171,51 @@ class TarSource(ArchiveSource):
     def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
         self._reading = threading.Lock()  # of the one file, by any thread
         members, table = [], None
-        with tarfile.open(self.path) as archive:
+        with tarfile.open(self.path, tarinfo=StrictInfo) as archive:
             self._plain = isinstance(archive.fileobj, io.BufferedReader)  # not a decompressor
             for info in archive:
                 name = clean(info.name)
                 if wanted(name) and not info.isdir():
                     members.append(Member(name, info.size, _tar_problem(info), info.offset_data))
-                elif table is None and info.isreg() and name.split("/")[-1] in TABLES:
-                    file = archive.extractfile(info)
-                    table = (file.read(MAX_FILE) if file else b"", info.name)
+                elif table is None and is_table(name) and not info.isdir():
+                    _check_table(self.title, info.name, _tar_problem(info))
+                    table = (_extract(archive, info), info.name)
         return sorted(members, key=lambda m: m.name) if self._plain else members, table
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
-        self._file = open(self.path, "rb")
         if self._plain:
+            file = self._opened.enter_context(open(self.path, "rb"))
             for member in self.members:
-                yield partial(self._fetch_at, member)
+                yield partial(self._fetch_at, file, member)
             return
-        with tarfile.open(fileobj=self._file) as archive:
-            files = (info for info in archive if wanted(clean(info.name)) and not info.isdir())
-            for member, info in zip(self.members, files, strict=True):
-                file = None if member.problem else archive.extractfile(info)
-                yield partial(_fetch_read, member, file.read() if file else b"")
+        archive = self._opened.enter_context(tarfile.open(self.path, tarinfo=StrictInfo))
+        infos = (info for info in archive if wanted(clean(info.name)) and not info.isdir())
+        for member, info in zip(self.members, infos, strict=True):
+            data = b"" if member.problem else _extract(archive, info)
+            yield partial(_fetch_read, member, data)
 
-    def close(self) -> None:
-        self._file.close()
-
-    def _fetch_at(self, member: Member) -> bytes:
+    def _fetch_at(self, file: BinaryIO, member: Member) -> bytes:
         if member.problem:
             raise Rejected(member.problem)
         with self._reading:
-            self._file.seek(member.info)
-            data = self._file.read(member.size)
+            file.seek(member.info)
+            data = file.read(member.size)
         if len(data) < member.size:
             raise Rejected("damaged in the archive: it ends before the file does")
         return data
 
 
 def open_archive(title: str) -> ArchiveSource:
-    """Opens a zip or tar archive, told apart by their content.
+    """Opens a zip or tar archive, told apart by their names and first bytes.
 
     Raises:
         UserError: see `ArchiveSource`.
     """
     path = os.path.expanduser(title)
-    with _explained(title):
-        is_tar = not zipfile.is_zipfile(path) and not path.lower().endswith(".zip")
-    return TarSource(title) if is_tar else ZipSource(title)
+    with _explained(title), open(path, "rb") as file:
+        # `zipfile.is_zipfile` would take a tar for the last zip in it.
+        is_zip = path.lower().endswith(".zip") or file.read(len(ZIP_BEGINS)) == ZIP_BEGINS
+    return ZipSource(title) if is_zip else TarSource(title)
 
 
 def clean(name: str) -> str:
@@ -202,6 +232,19 @@ def wanted(name: str) -> bool:
     return is_picture(name) or name.lower().endswith(ARCHIVES)
 
 
+def is_table(name: str) -> bool:
+    """Whether a path in an archive is an attribute table's."""
+    return PurePosixPath(name).name in TABLES
+
+
+def _check_table(title: str, name: str, problem: str | None) -> None:
+    if problem:
+        raise UserError(
+            f"An attribute table should be readable. Received: {printable(name)} in "
+            f"{printable(title)} ({problem})."
+        )
+
+
 def _problem(name: str, size: int) -> str | None:
     if name.lower().endswith(ARCHIVES):
         return "an archive inside the archive: unpack it"
@@ -215,6 +258,8 @@ def _problem(name: str, size: int) -> str | None:
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & 0x1:
         return "encrypted: unpack the archive with its password"
+    if info.compress_type not in METHODS:
+        return "compressed otherwise than by deflate: unpack the archive"
     return _problem(info.filename, info.file_size)
 
 
@@ -228,9 +273,20 @@ def _fetch_zipped(archive: zipfile.ZipFile, member: Member) -> bytes:
     if member.problem:
         raise Rejected(member.problem)
     try:
-        return archive.read(member.info)
+        return _inflate(archive, member.info)
     except BAD_ARCHIVE as error:
         raise Rejected(f"damaged in the archive: {_first_line(error)}") from error
+
+
+def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Reads a member, of which no more is inflated than it claims to hold."""
+    with archive.open(info) as file:
+        return b"".join(iter(partial(file.read, READ), b""))
+
+
+def _extract(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    return file.read() if file else b""
 
 
 def _fetch_read(member: Member, data: bytes) -> bytes:

@@ -2,18 +2,21 @@
 
 import math
 import os
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from kerasgan.cli import UserError
-from kerasgan.data.decode import Rejected
+from kerasgan.data.decode import MAX_PIXELS, Rejected
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.text import printable
 
@@ -21,9 +24,27 @@ from kerasgan.data.text import printable
 PICTURES = ("x_train", "images", "pictures", "faces", "x", "data", "arr_0")
 LABELS = ("y_train", "labels", "label", "targets", "target", "y", "arr_1")
 CHANNELS = (1, 3, 4)
-RULE = "An array of pictures should have shape (N, H, W), (N, H, W, C) or (N, C, H, W), C 1, 3 or 4"
+RULE = (
+    "An array of pictures should have shape (N, H, W), (N, H, W, C) or (N, C, H, W), C 1, 3 or 4, "
+    f"with at most {MAX_PIXELS:,} pixels each"
+)
 MAX_CLASSES = 100_000  # beyond it the numbers beside the pictures are no labels
-BAD_ARRAYS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+# What NumPy raises for a damaged header, which it reads as Python.
+BAD_HEADER = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+BAD_ARRAYS = (*BAD_HEADER, zipfile.BadZipFile, zlib.error)
 
 
 class Header(NamedTuple):
@@ -31,11 +52,13 @@ class Header(NamedTuple):
 
     Attributes:
         shape: of the array.
+        begin: where its numbers begin, in bytes.
         fortran_order: whether the first index varies fastest.
         dtype: of its numbers.
     """
 
     shape: tuple[int, ...]
+    begin: int
     fortran_order: bool
     dtype: np.dtype[Any]
 
@@ -43,9 +66,10 @@ class Header(NamedTuple):
 class ArraySource(Source):
     """The pictures in a `.npy` or `.npz` file, read one at a time.
 
-    Integers are taken as 0..255 (16 bits: 0..65535), booleans as black and white, floats by
-    their range: [-1, 1] where a picture of the first `PROBED` goes below zero, [0, 1] where none
-    is above one, else 0..255. Class numbers beside the pictures in a `.npz` give labels.
+    Integers are taken as 0..255, booleans as black and white, others by the range of the first
+    `PROBED` pictures. Those of 16 bits: 0..65535 where one is above 255. Floats: [-1, 1] where
+    one is below zero, [0, 1] where none is above one, else 0..255. Class numbers beside the
+    pictures in a `.npz` give labels.
 
     Args:
         title: the file, as the user named it.
@@ -54,7 +78,7 @@ class ArraySource(Source):
         UserError: it cannot be read, or holds no array of pictures.
     """
 
-    PROBED = 256  # pictures whose values tell the range of floats
+    PROBED = 256  # pictures whose values tell the range
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -65,8 +89,11 @@ class ArraySource(Source):
         with _explained(title):
             self._member, self.header = self._find()
             self._channels_first = _channels_first(self.header, title)
-            self.count = self.header.shape[0]
+            self._whole_count = self._count_whole()
+            cut = self._whole_count < self.header.shape[0]
+            self.count = self._whole_count + cut  # one item stands for all that are missing
             self._scale = self._find_scale()
+            self._notes: list[str] = []
             self.label_names, self._labels = self._find_labels()
 
     def items(self) -> Iterator[Item]:
@@ -78,14 +105,17 @@ class ArraySource(Source):
                     str(number), fetch, int(self._labels[number]) if self.label_names else -1
                 )
                 number += 1
-            if number < self.count:
-                yield Item(f"{number} to {self.count - 1}", _missing)
+            if number < self.header.shape[0]:
+                yield Item(f"{number} to {self.header.shape[0] - 1}", _missing)
 
     def state(self) -> list[Any]:
         return self._state
 
     def watched(self) -> list[str]:
         return [self.path]
+
+    def notes(self) -> list[str]:
+        return self._notes
 
     def _find(self) -> tuple[str | None, Header]:
         """Returns the name inside the `.npz` (None in a `.npy`) and header of the pictures."""
@@ -121,16 +151,28 @@ class ArraySource(Source):
             with zipfile.ZipFile(self.path) as archive, archive.open(f"{member}.npy") as inner:
                 yield inner
 
+    def _count_whole(self) -> int:
+        """Returns how many whole pictures the file is long enough for."""
+        length = os.path.getsize(self.path)
+        if self._member is not None:
+            with zipfile.ZipFile(self.path) as archive:
+                length = archive.getinfo(f"{self._member}.npy").file_size
+        whole = (length - self.header.begin) // self._picture_bytes()
+        return min(self.header.shape[0], whole)
+
+    def _picture_bytes(self) -> int:
+        return math.prod(self.header.shape[1:]) * self.header.dtype.itemsize
+
     def _read(self) -> Iterator[np.ndarray]:
         """Yields the pictures' numbers, as they lie in the file, as far as it is whole."""
         if self.header.fortran_order:
             yield from self._whole()
             return
         shape, dtype = self.header.shape[1:], self.header.dtype
-        size = math.prod(shape) * dtype.itemsize
+        size = self._picture_bytes()
         with self._opened(self._member) as file:
             read_header(file)
-            for _ in range(self.count):
+            for _ in range(self._whole_count):
                 try:
                     data = file.read(size)
                 except BAD_ARRAYS:  # a compressed .npz with damage in its middle
@@ -141,6 +183,8 @@ class ArraySource(Source):
 
     def _whole(self) -> np.ndarray:
         """Reads an array whose pictures do not lie one after the other."""
+        if self._whole_count < self.header.shape[0]:
+            raise ValueError(f"the file ends before its {self.header.shape} numbers do")
         if self._member is None:
             return np.load(self.path, mmap_mode="r", allow_pickle=False)
         with np.load(self.path, allow_pickle=False) as arrays:
@@ -151,15 +195,23 @@ class ArraySource(Source):
         kind, size = self.header.dtype.kind, self.header.dtype.itemsize
         if kind == "b":
             return _scale_unit
+        if kind in "iu" and size != 2:
+            return _scale_none
+        low, high = self._probe()
         if kind in "iu":
-            return _scale_16_bits if size == 2 else _scale_none
-        probed = [values for _, values in zip(range(self.PROBED), self._read(), strict=False)]
-        finite = [values[np.isfinite(values)] for values in probed]
-        low = min((float(values.min()) for values in finite if values.size), default=0.0)
-        high = max((float(values.max()) for values in finite if values.size), default=1.0)
+            return _scale_16_bits if high > 255 else _scale_none
         if low < 0:
             return _scale_symmetric
         return _scale_unit if high <= 1 else _scale_none
+
+    def _probe(self) -> tuple[float, float]:
+        """Returns the lowest and the highest finite number in the first `PROBED` pictures."""
+        low, high = math.inf, -math.inf
+        for values in islice(self._read(), self.PROBED):
+            finite = values[np.isfinite(values)].astype(np.float64)
+            low = min(low, finite.min(initial=math.inf))
+            high = max(high, finite.max(initial=-math.inf))
+        return low, high
 
     def _find_labels(self) -> tuple[list[str], np.ndarray]:
         """Reads class numbers that lie beside the pictures."""
@@ -168,14 +220,16 @@ class ArraySource(Source):
             return none
         members = self._members()
         name = next((name for name in LABELS if name in members and name != self._member), None)
-        header = self._header_of(name) if name else None
-        if header is None or header.dtype.kind not in "iu":
+        if name is None:
             return none
-        if math.prod(header.shape) != self.count or len(header.shape) > 2:
+        header, count = self._header_of(name), self.header.shape[0]
+        if header.dtype.kind not in "iu" or header.shape not in ((count,), (count, 1)):
+            what = f"{name} with {header.shape} of {header.dtype} for {count:,} pictures"
+            self._notes.append(f"no labels: {what}")
             return none
         with np.load(self.path, allow_pickle=False) as arrays:
             numbers, labels = np.unique(arrays[name].reshape(-1), return_inverse=True)
-        if not 2 <= len(numbers) <= min(MAX_CLASSES, self.count):
+        if not 2 <= len(numbers) <= min(MAX_CLASSES, count):
             return none
         return [str(number) for number in numbers], labels.reshape(-1)
 
@@ -184,17 +238,19 @@ def read_header(file: IO[bytes]) -> Header:
     """Reads the header of a `.npy` file, up to where its numbers begin.
 
     Raises:
-        ValueError: there is none, or the array holds Python objects.
+        One of `BAD_HEADER`: there is none, or the array holds Python objects.
     """
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(file)
-    else:
-        header = np.lib.format.read_array_header_2_0(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, of headers that Python 2 has written
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(file)
+        else:
+            header = np.lib.format.read_array_header_2_0(file)
     shape, fortran_order, dtype = header
     if dtype.hasobject:
         raise ValueError("it holds Python objects, not numbers")
-    return Header(shape, fortran_order, dtype)
+    return Header(shape, file.tell(), fortran_order, dtype)
 
 
 def _channels_first(header: Header, title: str) -> bool:
@@ -204,9 +260,11 @@ def _channels_first(header: Header, title: str) -> bool:
         UserError: the array's shape or kind of numbers is not that of pictures.
     """
     shape = header.shape
+    pixels = math.prod(shape[1:]) // max(CHANNELS)  # at least these, whatever is the channels
     last = len(shape) == 3 or (len(shape) == 4 and shape[3] in CHANNELS)
     first = not last and len(shape) == 4 and shape[1] in (1, 3)
-    if not (last or first) or not all(shape) or header.dtype.kind not in "biuf":
+    usable = min(shape, default=0) > 0 and pixels <= MAX_PIXELS and header.dtype.kind in "biuf"
+    if not (last or first) or not usable:
         raise UserError(
             f"{RULE}, of numbers. Received: {printable(title)}, with {shape} of {header.dtype}."
         )

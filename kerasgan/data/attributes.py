@@ -1,6 +1,7 @@
 """Attribute tables as CelebA has them, a comma-separated or a plain one, read and written."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
@@ -11,7 +12,9 @@ from kerasgan.data.text import printable
 
 EXPORTED = "list_attr.csv"  # what `export` writes
 TABLES = ("list_attr_celeba.csv", "list_attr_celeba.txt", EXPORTED)
+NOT_KNOWN = 2  # stands for an empty value until it is clear what 0 means
 MEANINGS = {"1": 1, "-1": -1, "0": 0, "true": 1, "false": -1, "1.0": 1, "-1.0": -1, "0.0": 0}
+MEANINGS[""] = NOT_KNOWN
 
 
 class Attributes:
@@ -54,27 +57,27 @@ def parse_attributes(data: bytes, name: str) -> Attributes:
 
     A header names the attributes, the first column the pictures. The plain form may begin with
     a line that counts its rows, and its header leaves the first column out. Values are 1 and
-    -1; in a table without any -1, 0 means no, else not known. Rows of another length or with
-    other values are left out and counted.
+    -1, or empty where that is not known; in a table without any -1, 0 means no, else not known.
+    Rows of another length or with other values are left out and counted.
 
     Args:
         data: the file.
         name: of the file, for messages.
 
     Raises:
-        UserError: there is no header with attributes.
+        UserError: it is no such table.
     """
-    lines = data.decode("utf-8-sig", "replace").splitlines()
-    comma = "," in "".join(lines[:2])
-    rows = csv.reader(lines) if comma else (line.split() for line in lines)
-    table = [row for row in rows if row]
+    text = data.decode("utf-8-sig", "replace")
+    comma = "," in "".join(text.splitlines()[:2])
+    table = _read_rows(text, comma, name)
     if table and len(table[0]) == 1 and table[0][0].isdigit():
         del table[0]
     header = table.pop(0) if table else []
-    names = header[1:] if comma else header
-    if not comma and table and len(table[0]) == len(header):
-        names = header[1:]
-    if not names or len(set(names)) < len(names):
+    if comma or (table and len(table[0]) == len(header)):
+        del header[:1]
+    names = [word.strip() for word in header]
+    usable = names and all(name and name.isprintable() for name in names)
+    if not usable or len(set(names)) < len(names):
         raise UserError(
             "An attribute table should begin with a header of names, each once. Received: "
             f"{printable(name)}, which does not. Mend or remove it."
@@ -87,6 +90,17 @@ def header_row(names: Iterable[str]) -> list[str]:
     return ["image_id", *names]
 
 
+def _read_rows(text: str, comma: bool, name: str) -> list[list[str]]:
+    lines = io.StringIO(text, newline="")
+    try:
+        return [row for row in (csv.reader(lines) if comma else map(str.split, lines)) if row]
+    except csv.Error as error:
+        raise UserError(
+            f"An attribute table should be a text file of rows. Received: {printable(name)} "
+            f"({printable(str(error))}). Mend or remove it."
+        ) from error
+
+
 def _attributes(names: Sequence[str], table: list[list[str]]) -> Attributes:
     rows: dict[str, np.ndarray] = {}
     bad_rows = 0
@@ -96,6 +110,8 @@ def _attributes(names: Sequence[str], table: list[list[str]]) -> Attributes:
             bad_rows += 1
         else:
             rows[PurePosixPath(image.replace("\\", "/")).name] = np.array(meanings, np.int8)
-    if rows and not any((row == -1).any() for row in rows.values()):
-        rows = {image: np.where(row == 0, -1, row).astype(np.int8) for image, row in rows.items()}
+    zero = 0 if any((row == -1).any() for row in rows.values()) else -1
+    for row in rows.values():
+        row[row == 0] = zero
+        row[row == NOT_KNOWN] = 0
     return Attributes(names, rows, bad_rows)

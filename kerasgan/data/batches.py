@@ -2,19 +2,34 @@
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from kerasgan import images
+from kerasgan.data.cache import Pictures
+from kerasgan.data.conditions import Conditions, find_conditions
+from kerasgan.recipes import Recipe
 
 FLIPS = 1  # sets the random numbers of the flips apart from those of the order
+
+
+class Conditioned(NamedTuple):
+    """A batch of pictures with their conditions.
+
+    Attributes:
+        pictures: float32 in [-1, 1], (B, H, W, C).
+        conditions: float32, (B, names), as `Conditions.vectors` gives them.
+    """
+
+    pictures: np.ndarray
+    conditions: np.ndarray
 
 
 class Batched(Protocol):
     """What names the batch of each iteration."""
 
-    def at(self, iteration: int) -> np.ndarray:
+    def at(self, iteration: int) -> np.ndarray | Conditioned:
         """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C)."""
         ...
 
@@ -33,6 +48,7 @@ class Batches:
         flip: whether each picture is mirrored, left to right, with probability 1/2.
         shard: (k, n): the k-th, from 0, of n equal shares of every batch, for a worker of its
             own.
+        conditions: of the pictures, to come along with them.
 
     Raises:
         ValueError: a batch cannot be cut into so many shares.
@@ -45,6 +61,7 @@ class Batches:
         seed: int,
         flip: bool = False,
         shard: tuple[int, int] = (0, 1),
+        conditions: Conditions | None = None,
     ) -> None:
         number, count = shard
         if batch_size % count or not 0 <= number < count:
@@ -53,10 +70,27 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.flip = flip
+        self.conditions = conditions
         share = batch_size // count
         self._share = slice(number * share, (number + 1) * share)
         self._epoch = -1
         self._order = np.empty(0, np.int64)
+
+    @classmethod
+    def of(cls, pictures: Pictures, recipe: Recipe, shard: tuple[int, int] = (0, 1)) -> "Batches":
+        """Returns the batches of a training.
+
+        Args:
+            pictures: the training set.
+            recipe: `batch_size`, `n_critic`, `seed`, `flip` and `conditions`.
+            shard: as for the class.
+
+        Raises:
+            UserError: the pictures have no such conditions.
+        """
+        conditions = find_conditions(pictures, recipe.conditions)
+        count = recipe.reals_an_iteration
+        return cls(pictures.pixels, count, recipe.seed, recipe.flip, shard, conditions)
 
     def indices(self, iteration: int) -> np.ndarray:
         """Returns which pictures iteration number `iteration`, from 0, sees: int64 (B,)."""
@@ -66,13 +100,20 @@ class Batches:
         parts = [self._permutation(e)[offsets[epochs == e]] for e in np.unique(epochs)]
         return np.concatenate(parts)
 
-    def at(self, iteration: int) -> np.ndarray:
-        """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C)."""
-        pictures = self.pixels[self.indices(iteration)]
+    def at(self, iteration: int) -> np.ndarray | Conditioned:
+        """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C).
+
+        Where there are conditions, they come along as the second part of a `Conditioned`.
+        """
+        indices = self.indices(iteration)
+        pictures = self.pixels[indices]
         if self.flip:
             mirrored = self._mirrored(iteration)
             pictures[mirrored] = pictures[mirrored, :, ::-1]
-        return images.to_float(pictures)
+        pictures = images.to_float(pictures)
+        if self.conditions is None:
+            return pictures
+        return Conditioned(pictures, self.conditions.take(indices).vectors())
 
     def _mirrored(self, iteration: int) -> np.ndarray:
         """Returns which pictures of the batch are mirrored: bool (B,)."""
@@ -99,9 +140,9 @@ class Ahead:
         self._batches = batches
         self._depth = depth
         self._pool = ThreadPoolExecutor(1, "batches")
-        self._waiting: deque[tuple[int, Future[np.ndarray]]] = deque()
+        self._waiting: deque[tuple[int, Future[np.ndarray | Conditioned]]] = deque()
 
-    def at(self, iteration: int) -> np.ndarray:
+    def at(self, iteration: int) -> np.ndarray | Conditioned:
         """Returns the batch of an iteration, from 0; the quickest where they come in order."""
         if self._waiting and self._waiting[0][0] != iteration:
             self._waiting.clear()

@@ -32,13 +32,15 @@ import numpy as np
 
 import kerasgan
 from kerasgan.cli import UserError
+from kerasgan.data.arrays import BAD_HEADER
 from kerasgan.data.decode import Decoded
 from kerasgan.data.table import Table, read_table
 from kerasgan.data.text import megabytes, plural, printable
 from kerasgan.files import LEFTOVERS, atomic_path
 
 FORMAT = 2  # raised whenever the same options give other pixels or other files
-DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what opening a damaged cache raises
+# What opening a damaged cache raises.
+DAMAGED = (*BAD_HEADER, csv.Error)
 ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
 
 
@@ -177,7 +179,7 @@ def open_cache(folder: Path, source: str, size: int, channels: int) -> Pictures:
         channels: that they should have.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: its files are not what was written.
+        one of `DAMAGED`: its files are not what was written.
     """
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from kerasgan.data.source import Raw
 
 CROPS = ("auto", "center", "celeba", "none")
+FACE = "face"  # the crop that gives a picture for each face in a photograph
 CELEBA_SIZE = (178, 218)  # width, height of CelebA's aligned pictures
 CELEBA_BOX = (0, 15, 178, 193)  # the tutorial's crop: left, upper, right, lower
 

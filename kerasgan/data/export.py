@@ -2,10 +2,10 @@
 
 import csv
 import io
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -19,7 +19,11 @@ from kerasgan.files import atomic_path
 from kerasgan.images import to_image
 
 Write = Callable[[str, bytes], object]  # of a file, by its path inside the export
-MAX_NAME = 80  # characters of a class folder's name
+MAX_NAME = 60  # characters of a class folder's name: 240 bytes at most, where 255 are allowed
+
+FORBIDDEN = '<>:"/\\|?*'  # in names of files on Windows
+PORTS = [f"{port}{number}" for port in ("com", "lpt") for number in range(10)]
+RESERVED = {"", "con", "prn", "aux", "nul", *PORTS}  # names that a folder on Windows cannot have
 
 
 def export(pictures: Pictures, target: Path) -> None:
@@ -27,7 +31,7 @@ def export(pictures: Pictures, target: Path) -> None:
 
     Pictures with labels lie in a folder for each class, attributes in `list_attr.csv` as in
     CelebA, and the names they had in `pictures.csv`. As a source, the export gives the same
-    pictures again. The target gets its name when all files are in it.
+    pictures again, class by class. The target gets its name when all files are in it.
 
     Args:
         pictures: what to write.
@@ -69,20 +73,29 @@ def check_export(target: Path) -> None:
 def file_names(table: Table) -> list[str]:
     """Returns the exported pictures' paths: numbered, in a folder for each class."""
     folders = _class_folders(table.label_names)
+    digits = max(6, len(str(len(table.names) - 1)))
     return [
-        f"{folders[label] if label >= 0 else ''}{number:06d}.png"
+        f"{folders[label] if label >= 0 else ''}{number:0{digits}d}.png"
         for number, label in enumerate(table.labels)
     ]
 
 
 def _class_folders(label_names: list[str]) -> list[str]:
-    """Names a folder for each class, by characters that any file system takes."""
-    safe = [re.sub(r"[^\w.-]+", "_", name)[:MAX_NAME].strip(".") for name in label_names]
-    lowered = [name.lower() for name in safe]  # some file systems hold "A" and "a" for one
-    return [
-        f"{name}/" if name and lowered.count(name.lower()) == 1 else f"{number:05d}_{name}/"
-        for number, name in enumerate(safe)
-    ]
+    """Names a folder for each class, by characters that any file system takes.
+
+    They are numbered where a name is lost, or where two would be one on a system that does not
+    tell "A" from "a", or two ways of writing "é" apart.
+    """
+    safe = [_safe(name) for name in label_names]
+    alike = {normalize("NFC", name).casefold() for name in safe}
+    if len(alike) == len(safe) and not alike & RESERVED:
+        return [f"{name}/" for name in safe]
+    return [f"{number:05d}_{name}/" for number, name in enumerate(safe)]
+
+
+def _safe(name: str) -> str:
+    kept = (char if char.isprintable() and char not in FORBIDDEN else "_" for char in name)
+    return "".join(kept)[:MAX_NAME].strip(". ")  # a dot in front would hide it
 
 
 def _write_files(pictures: Pictures, write: Write) -> None:
@@ -101,7 +114,8 @@ def _attribute_table(table: Table, names: list[str]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(header_row(table.attribute_names))
     for name, attributes in zip(names, table.attributes, strict=True):
-        rows.writerow([name.rpartition("/")[2], *attributes])
+        known = [value or "" for value in attributes]  # 0 would mean no, were there no -1
+        rows.writerow([name.rpartition("/")[2], *known])
     return text.getvalue()
 
 

@@ -144,7 +144,7 @@ def walk(
             yield Entry(prefix, 0, 0, f"folder cannot be read: {error.strerror}")
             continue
         for item in found:
-            if is_picture(item.name) and not item.name.startswith(".") and not item.is_dir():
+            if is_picture(item.name) and not item.name.startswith(".") and not _is_folder(item):
                 yield _entry(prefix + item.name, item)
         folders = [item for item in found if _is_visible_folder(item)]
         waiting += [(f"{prefix}{item.name}/", item.path) for item in reversed(folders)]
@@ -152,9 +152,9 @@ def walk(
 
 def find_table(folder: Path) -> Path | None:
     """Returns the attribute table in a folder, or in one right below it; None without one."""
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    places = [folder, *sorted(path for path in folder.iterdir() if os.path.isdir(path))]
     found = (place / name for place in places for name in TABLES)
-    return next((path for path in found if path.is_file()), None)
+    return next((path for path in found if os.path.isfile(path)), None)  # False where unreadable
 
 
 def read_attributes(table: Path | None) -> Attributes:
@@ -191,7 +191,14 @@ def _identity(path: str | Path) -> tuple[int, int]:
 
 
 def _is_visible_folder(item: os.DirEntry[str]) -> bool:
-    return not item.name.startswith(".") and item.is_dir()
+    return not item.name.startswith(".") and _is_folder(item)
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # a link that leads to itself, or into a folder that may not be read
+        return False
 
 
 def _entry(name: str, item: os.DirEntry[str]) -> Entry:

@@ -8,11 +8,23 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from kerasgan.cli import UserError, progress
 from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
-from kerasgan.data.decode import Decoded, Rejected, decode, reason
+from kerasgan.data.decode import (
+    Decoded,
+    Rejected,
+    Upright,
+    decode,
+    open_upright,
+    reason,
+    to_channels,
+)
+from kerasgan.data.faces import Detections, Face, cut_face
 from kerasgan.data.parallel import submit_in_order, threads
-from kerasgan.data.source import Item, Source
+from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.data.text import most_common, printable
 
@@ -25,8 +37,9 @@ class Preparation:
         source: where they come from.
         size: height and width of the prepared pictures, in pixels.
         channels: 3 for RGB, 1 for grey.
-        crop: one of `CROPS`.
+        crop: one of `CROPS`, or `FACE`.
         limit: at most how many pictures; None for all.
+        detections: finds faces, for the crop `FACE`.
     """
 
     source: Source
@@ -34,6 +47,7 @@ class Preparation:
     channels: int
     crop: str
     limit: int | None
+    detections: Detections | None = None
 
     @property
     def at_most(self) -> int:
@@ -93,9 +107,35 @@ class Preparation:
         """
         try:
             raw = item.fetch()
+            return self.open(raw)[1] if self.detections else [self._decoded(raw)]
         except OSError as error:
             raise Rejected(reason(error)) from error
-        return [decode(raw, self.size, self.crop, self.channels)]
+
+    def _decoded(self, raw: Raw) -> Decoded:
+        return decode(raw, self.size, self.crop, self.channels)
+
+    def open(self, raw: Raw) -> tuple[Upright, list[Decoded]]:
+        """Returns a picture at its full scale, upright, and what training would see of it.
+
+        Raises:
+            Rejected: that is nothing.
+        """
+        if self.detections is None:
+            upright = open_upright(raw)
+            return upright, [self._decoded(raw)]
+        raw = read_bytes(raw)
+        upright = open_upright(raw)
+        rgb = np.asarray(upright.image)
+        key = raw.tobytes() if isinstance(raw, np.ndarray) else raw
+        found = self.detections.faces_of(key, rgb)
+        if not found:
+            raise Rejected("no face found")
+        return upright, [self._cut(upright, rgb, face) for face in found]
+
+    def _cut(self, upright: Upright, rgb: np.ndarray, face: Face) -> Decoded:
+        pixels = Image.fromarray(cut_face(rgb, face, self.size))
+        small = face.side < self.size
+        return Decoded(to_channels(pixels, self.channels), small, upright.over_white)
 
     def _write(
         self,
@@ -116,6 +156,15 @@ class Preparation:
             tally.without_attributes += 1
         if self.source.label_names and item.label < 0:
             tally.unlabelled += 1
+
+
+def read_bytes(raw: Raw) -> bytes | np.ndarray:
+    """Reads a picture file, if `raw` is its path.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return Path(raw).read_bytes() if isinstance(raw, str) else raw
 
 
 @contextmanager

@@ -22,8 +22,22 @@ def take_stamps(paths: Iterable[str]) -> Stamps:
     return [[path, *_stamp(path)] for path in paths]
 
 
-def remember(cache: Path, request: dict[str, Any], folder: Path, stamps: Stamps) -> None:
-    """Notes which cache a request led to. A note that cannot be written is left out."""
+def remember(
+    cache: Path, request: dict[str, Any], folder: Path, stamps: Stamps, since: int
+) -> None:
+    """Notes which cache a request led to, unless that cannot be written.
+
+    Args:
+        cache: the folder of caches.
+        request: JSON values.
+        folder: the cache that it led to.
+        stamps: of what tells whether the source is still the same.
+        since: when listing the source began, in ns. What has changed after it may have been
+            listed as it was before, and gives no note.
+    """
+    # The last time alone: that of a file's content may be set, into the future even.
+    if any(time > since for _, *stamp in stamps for time in stamp[2:]):
+        return
     try:
         with atomic_path(_note(cache, request)) as temporary:
             note = {"cache": folder.name, "watched": stamps}

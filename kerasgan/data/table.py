@@ -56,7 +56,7 @@ def table_writer(
 ) -> Iterator[TableWriter]:
     """Gives a `TableWriter` for a new `pictures.csv`, which has its header already."""
     with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
+        rows = csv.writer(file)
         rows.writerow(header(label_names, attribute_names))
         yield TableWriter(rows, label_names)
 
@@ -74,11 +74,11 @@ def read_table(path: Path, label_names: Sequence[str]) -> Table:
         label_names: the classes, in the source's order.
 
     Raises:
-        OSError, ValueError, KeyError: it is not what was written.
+        OSError, ValueError, LookupError, csv.Error: it is not what was written.
     """
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = csv.reader(file)
-        columns = next(rows)
+        columns = next(rows, [])
         first = 3 if label_names else 2  # column of the first attribute
         index = {name: number for number, name in enumerate(label_names)} | {"": -1}
         names, labels, attributes = [], [], []

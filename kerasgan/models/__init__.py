@@ -5,6 +5,7 @@ step of each network, which is float32.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -42,12 +43,12 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the generator of the recipe's family.
 
     Args:
-        recipe: the fields of "networks", `precision` (not "auto"), `seed`.
+        recipe: the fields of "networks", `classes` known; `precision` (not "auto"), `seed`.
         portable: whether its layers are Keras' own alone.
 
     Returns:
         A model from latents (B, latent_dim) to pictures (B, size, size, channels), float32 in
-        [-1, 1].
+        [-1, 1]; with conditions from [latents, conditions (B, condition_size)].
     """
     build, _ = NETWORKS[recipe.network]
     return build(recipe, portable)
@@ -61,7 +62,8 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
 
     Returns:
         A model from pictures (B, size, size, channels) in [-1, 1] to verdicts (B, 1), float32, 1
-        for real. `logits_of` gives what it says before the sigmoid.
+        for real; with conditions from [pictures, conditions]. `logits_of` gives what it says
+        before the sigmoid.
     """
     _, build = NETWORKS[recipe.network]
     return build(recipe)
@@ -90,11 +92,16 @@ def build_adversarial(generator: keras.Model, discriminator: keras.Model) -> ker
     Which of the two learns is decided by the variables that an update is given (`GAN.train_step`),
     not by a `trainable` flag.
     """
-    latents = keras.Input(generator.input_shape[1:], name="latents")
-    return keras.Model(latents, discriminator(generator(latents)), name="adversarial")
+    inputs = [keras.Input(x.shape[1:], name=x.name) for x in generator.inputs]
+    latents, *conditions = inputs
+    pictures = generator([latents, *conditions] if conditions else latents)
+    verdicts = discriminator([pictures, *conditions] if conditions else pictures)
+    return keras.Model(inputs if conditions else latents, verdicts, name="adversarial")
 
 
-def generate(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
+def generate(
+    generator: keras.Model, latents: np.ndarray, conditions: np.ndarray | None = None
+) -> np.ndarray:
     """Draws one picture for each latent, in batches of a fixed size.
 
     The last batch is filled up, so that the same latent gives the same picture whatever
@@ -103,14 +110,23 @@ def generate(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
     Args:
         generator: latents (B, D) to pictures in [-1, 1].
         latents: float32, (N, D).
+        conditions: float32, (N, C), for a generator that has them.
 
     Returns:
         uint8 pictures, (N, H, W, C).
     """
     count = len(latents)
-    padded = np.pad(latents, ((0, -count % GENERATE_BATCH), (0, 0)))
-    batches = [
+    batches = _batches(latents)
+    if conditions is not None:
+        batches = [list(pair) for pair in zip(batches, _batches(conditions), strict=True)]
+    pictures = [
         images.to_uint8(keras.ops.convert_to_numpy(generator(batch, training=False)))
-        for batch in np.split(padded, len(padded) // GENERATE_BATCH)
+        for batch in batches
     ]
-    return np.concatenate(batches)[:count]
+    return np.concatenate(pictures)[:count]
+
+
+def _batches(rows: np.ndarray) -> list[Any]:
+    """Cuts rows (N, D) into batches of a fixed size, the last one filled up."""
+    padded = np.pad(rows, ((0, -len(rows) % GENERATE_BATCH), (0, 0)))
+    return np.split(padded, len(padded) // GENERATE_BATCH)

@@ -18,7 +18,7 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     base, middle, wide = parts.channels(128), parts.channels(256), parts.channels(512)
 
     latents = keras.Input((recipe.latent_dim,), name="latents")
-    x = parts.dense(base * side * side)(latents)
+    x = parts.dense(base * side * side)(parts.steered(latents))
     x = layers.Reshape((side, side, base))(parts.leaky()(x))
     x = parts.leaky()(parts.batch_norm()(parts.conv(middle, 5, padding="same")(x)))
     for _ in range(upsamplings):
@@ -26,7 +26,7 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     for _ in range(2):
         x = parts.leaky()(parts.batch_norm()(parts.conv(wide, 5, padding="same")(x)))
     x = parts.conv(recipe.channels, 7, padding="same")(x)
-    return keras.Model(latents, parts.pictures(x), name="generator")
+    return parts.model(latents, parts.pictures(x))
 
 
 def build_discriminator(recipe: Recipe) -> keras.Model:
@@ -44,4 +44,4 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
             break
         x = parts.leaky()(parts.batch_norm()(parts.conv(filters, 4, strides=2)(x)))
     x = layers.Flatten(dtype=parts.dtype)(x)
-    return keras.Model(pictures, parts.verdicts(parts.dropout()(x)), name="discriminator")
+    return parts.model(pictures, parts.verdicts(parts.dropout()(x)))

@@ -25,13 +25,13 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
 
     latents = keras.Input((recipe.latent_dim,), name="latents")
     # A transposed 4x4 convolution of a single pixel is a dense layer.
-    x = parts.dense(FIRST_SIDE**2 * first, use_bias=bias)(latents)
+    x = parts.dense(FIRST_SIDE**2 * first, use_bias=bias)(parts.steered(latents))
     x = layers.Reshape((FIRST_SIDE, FIRST_SIDE, first))(x)
     x = parts.relu()(parts.batch_norm()(x))
     for filters in others:
         x = parts.relu()(parts.batch_norm()(parts.doubling(filters, use_bias=bias)(x)))
     x = parts.doubling(recipe.channels, use_bias=False)(x)
-    return keras.Model(latents, parts.pictures(x), name="generator")
+    return parts.model(latents, parts.pictures(x))
 
 
 def build_discriminator(recipe: Recipe) -> keras.Model:
@@ -50,7 +50,7 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
         x = parts.leaky()(parts.batch_norm()(x))
     # A 4x4 convolution of what is 4x4 is a dense layer.
     x = parts.dropout()(layers.Flatten(dtype=parts.dtype)(x))
-    return keras.Model(pictures, parts.verdicts(x, use_bias=False), name="discriminator")
+    return parts.model(pictures, parts.verdicts(x, use_bias=False))
 
 
 def _channels(parts: Parts, size: int) -> list[int]:

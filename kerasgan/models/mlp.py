@@ -17,11 +17,12 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     parts = Parts(recipe, "generator", portable)
     shape = (recipe.size, recipe.size, recipe.channels)
 
-    latents = x = keras.Input((recipe.latent_dim,), name="latents")
+    latents = keras.Input((recipe.latent_dim,), name="latents")
+    x = parts.steered(latents)
     for units in UNITS:
         x = parts.leaky()(parts.batch_norm()(parts.dense(parts.channels(units))(x)))
     x = layers.Reshape(shape)(parts.dense(math.prod(shape))(x))
-    return keras.Model(latents, parts.pictures(x), name="generator")
+    return parts.model(latents, parts.pictures(x))
 
 
 def build_discriminator(recipe: Recipe) -> keras.Model:
@@ -37,4 +38,4 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
         x = parts.dense(parts.channels(units))(x)
         x = parts.leaky()(parts.batch_norm()(x) if block else x)
         x = parts.dropout()(x)
-    return keras.Model(pictures, parts.verdicts(x), name="discriminator")
+    return parts.model(pictures, parts.verdicts(x))

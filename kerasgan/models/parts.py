@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan.backend import keras, tf
+from kerasgan.cli import UserError
 from kerasgan.models.resample import Doubling, Halving
 from kerasgan.recipes import Recipe
 
@@ -24,7 +25,7 @@ class Parts:
 
     Args:
         recipe: `width`, `leaky_slope`, `g_batch_norm`, `d_batch_norm`, `spectral_norm`, `init_std`,
-            `precision` (not "auto"), `seed`.
+            `conditions`, `condition_dim`, `classes` (known), `precision` (not "auto"), `seed`.
         network: "generator" or "discriminator".
         portable: whether the layers are Keras' own alone, so that what is saved opens without
             kerasgan; the weights are the same.
@@ -40,6 +41,25 @@ class Parts:
         # One initializer a layer: each gets a seed of its own from (seed, network, position).
         stream = np.random.SeedSequence([recipe.seed, _STREAMS.index(network)])
         self._seeds = iter(stream.generate_state(64))
+        self._network = network
+        self._conditions = _conditions_input(recipe)
+
+    def model(self, first: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Model:
+        """The network; its inputs are the first one and, where the recipe has them, conditions."""
+        inputs = first if self._conditions is None else [first, self._conditions]
+        return keras.Model(inputs, outputs, name=self._network)
+
+    def steered(self, latents: keras.KerasTensor) -> keras.KerasTensor:
+        """Puts what G makes of a condition beside the latent, where the recipe has conditions."""
+        if self._conditions is None:
+            return latents
+        # Of the size of a latent's numbers: one attribute of several, or one class, moves as much.
+        active = 1 if self.recipe.classes else self.recipe.condition_size
+        normal = keras.initializers.RandomNormal(stddev=active**-0.5, seed=self._seed())
+        embedded = layers.Dense(
+            self.recipe.condition_dim, use_bias=False, kernel_initializer=normal, dtype=self.dtype
+        )(self._conditions)
+        return layers.Concatenate(dtype=self.dtype)([latents, embedded])
 
     def channels(self, full: int) -> int:
         return max(1, round(full * self.recipe.width))
@@ -94,8 +114,16 @@ class Parts:
         return layers.Activation("tanh", dtype="float32", name="pictures")(x)
 
     def verdicts(self, x: keras.KerasTensor, use_bias: bool = True) -> keras.KerasTensor:
-        """Turns a discriminator's last features (B, F) into logits and verdicts, in float32."""
-        logits = self.dense(1, dtype="float32", name="logits", use_bias=use_bias)(x)
+        """Turns a discriminator's last features (B, F) into logits and verdicts, in float32.
+
+        A condition adds its product with the features (Miyato & Koyama 2018).
+        """
+        name = "logits" if self._conditions is None else None
+        logits = self.dense(1, dtype="float32", name=name, use_bias=use_bias)(x)
+        if self._conditions is not None:
+            embed = self.dense(x.shape[-1], dtype="float32", use_bias=False)
+            product = layers.Dot(axes=1, dtype="float32")([x, embed(self._conditions)])
+            logits = layers.Add(dtype="float32", name="logits")([logits, product])
         return layers.Activation("sigmoid", dtype="float32", name="verdicts")(logits)
 
     def _weighted(
@@ -116,6 +144,17 @@ class Parts:
 
     def _seed(self) -> int:
         return int(next(self._seeds))
+
+
+def _conditions_input(recipe: Recipe) -> keras.KerasTensor | None:
+    if recipe.conditions == "none":
+        return None
+    if not recipe.condition_size:
+        raise UserError(
+            "`--conditions labels` should be resolved by the number of classes. Received: 0. Call "
+            "recipes.resolve_classes(recipe, count) first."
+        )
+    return keras.Input((recipe.condition_size,), name="conditions")
 
 
 def _same(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,0 +1,47 @@
+"""The features of a network that knows faces: MTCNN's O-Net; and the loading of its stages.
+
+Zhang et al. 2016, "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional
+Networks". O-Net looks at a 48x48 cut and says whether it is a face, and where eyes, nose and
+mouth are; its last hidden layer holds what it needs for that.
+"""
+
+from importlib.resources import files
+from typing import Any
+
+from kerasgan.backend import tf
+from kerasgan.metrics.features import Features, digest, random_state_kept
+from kerasgan.metrics.optional import required
+
+SIZE = 48  # side of the cuts that O-Net reads, pixels
+
+
+def load() -> Features:
+    """Builds the `face` features: the 256 units after O-Net's last PReLU.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    net = load_stage("ONet").model
+
+    def network(pictures: tf.Tensor) -> tf.Tensor:
+        x = net.maxpool1(net.prelu1(net.conv1(pictures)))
+        x = net.maxpool2(net.prelu2(net.conv2(x)))
+        x = net.maxpool3(net.prelu3(net.conv3(x)))
+        x = net.prelu4(net.conv4(x))
+        return net.prelu5(net.fc5(net.flatten(net.permute(x))))
+
+    return Features("face", SIZE, 127.5, 128, digest(net.get_weights()), network)
+
+
+def load_stage(name: str) -> Any:
+    """Builds a stage of MTCNN, "PNet", "RNet" or "ONet", with the package's own weights.
+
+    By its bare name a file of the working directory would be read in their place.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    stages = required("mtcnn.stages")
+    weights = files("mtcnn") / "assets" / "weights" / f"{name.lower()}.lz4"
+    with random_state_kept():
+        return getattr(stages, f"Stage{name}")(weights=str(weights))

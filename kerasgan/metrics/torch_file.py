@@ -1,0 +1,184 @@
+"""Reads the tensors of a PyTorch file (`.pth`) without PyTorch and without trusting the file.
+
+Such a file is a pickle, which may call any function it names. The unpickler here knows the names
+of tensors and of what holds them, and refuses every other.
+"""
+
+import io
+import math
+import pickle
+import struct
+import zipfile
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from kerasgan.cli import UserError
+
+MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before the zip format
+PROTOCOL = 1001  # the second
+STORAGES = {
+    "BoolStorage": np.dtype("?"),
+    "ByteStorage": np.dtype("u1"),
+    "CharStorage": np.dtype("i1"),
+    "ShortStorage": np.dtype("<i2"),
+    "IntStorage": np.dtype("<i4"),
+    "LongStorage": np.dtype("<i8"),
+    "HalfStorage": np.dtype("<f2"),
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+}
+
+# What unpickling and reading raise for bytes that are damaged or mean something else.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    zlib.error,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class _Storage(NamedTuple):
+    """Numbers in a row, which tensors look into; not read yet."""
+
+    key: str
+    dtype: np.dtype
+    length: int
+
+
+class _Tensor(NamedTuple):
+    """A tensor not read yet: where in a storage its entries are, counted in entries."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
+    """Reads a state dict as `torch.save` wrote it, in the zip format or the one before.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Arrays by name, contiguous, of the tensors' shapes and types.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds anything but tensors.
+    """
+    try:
+        with open(path, "rb") as file:
+            tensors, storages = (_read_zip if zipfile.is_zipfile(file) else _read_legacy)(file)
+        return {name: _view(tensor, storages) for name, tensor in tensors.items()}
+    except _UNREADABLE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            "A file of weights should hold PyTorch tensors and nothing else. Received: "
+            f"{path}, which does not ({reason})."
+        ) from error
+
+
+def _read_zip(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
+    with zipfile.ZipFile(file) as archive:
+        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        folder = pickled.removesuffix("data.pkl")
+        byteorder = folder + "byteorder"
+        if byteorder in archive.namelist():
+            _require(archive.read(byteorder) == b"little", "its bytes are in big-endian order")
+        tensors = _load_tensors(io.BytesIO(archive.read(pickled)))
+        storages = {}
+        for storage in {tensor.storage for tensor in tensors.values()}:
+            with archive.open(f"{folder}data/{storage.key}") as entry:
+                storages[storage.key] = _read_numbers(entry, storage)
+    return tensors, storages
+
+
+def _read_legacy(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
+    file.seek(0)
+    _require(_Unpickler(file).load() == MAGIC, "it does not begin as such a file")
+    _require(_Unpickler(file).load() == PROTOCOL, "it is of another protocol")
+    _require(_Unpickler(file).load()["little_endian"], "its bytes are in big-endian order")
+    tensors = _load_tensors(file)
+    known = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    storages = {}
+    for key in _Unpickler(file).load():
+        (count,) = struct.unpack("<q", file.read(8))
+        _require(count == known[key].length, "a storage is not as long as announced")
+        storages[key] = _read_numbers(file, known[key])
+    return tensors, storages
+
+
+def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
+    tensors = _Unpickler(file).load()
+    _require(isinstance(tensors, dict), "it holds no state dict")
+    for name, tensor in tensors.items():
+        _require(isinstance(name, str) and isinstance(tensor, _Tensor), "it holds other values")
+    return dict(tensors)
+
+
+def _read_numbers(file: IO[bytes], storage: _Storage) -> np.ndarray:
+    return np.frombuffer(
+        file.read(storage.length * storage.dtype.itemsize), storage.dtype, storage.length
+    )
+
+
+def _view(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
+    """Copies a tensor's entries out of its storage, once it is sure that they lie inside."""
+    numbers = storages[tensor.storage.key]
+    offset, shape, strides = tensor.offset, tensor.shape, tensor.strides
+    _require(len(shape) == len(strides), "a tensor has more axes than strides")
+    _require(min(offset, *shape, *strides, 0) >= 0, "a tensor has a negative size or stride")
+    last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    inside = math.prod(shape) == 0 or (last < len(numbers) and math.prod(shape) <= len(numbers))
+    _require(inside, "a tensor is larger than its storage")
+    step = numbers.dtype.itemsize
+    view = as_strided(numbers[offset:], shape, [stride * step for stride in strides])
+    return np.array(view, order="C")
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(rule)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes plain containers, numbers, text and descriptions of tensors, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return self._rebuild
+        if module == "torch" and name in STORAGES:
+            return STORAGES[name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no part of a tensor")
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, dtype, key, _location, count, *view = pid
+        known = kind == "storage" and isinstance(dtype, np.dtype) and view in ([], [None])
+        _require(known and int(count) >= 0, "a storage is described in an unknown way")
+        return _Storage(str(key), dtype, int(count))
+
+    def _rebuild(
+        self,
+        storage: _Storage,
+        offset: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        *_gradient_and_hooks: Any,
+    ) -> _Tensor:
+        return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
