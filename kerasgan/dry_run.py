@@ -2,11 +2,11 @@
 
 import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan import backend, loop
+from kerasgan import backend, growth, loop
 from kerasgan.backend import tf
 from kerasgan.data import Pictures
 from kerasgan.data.batches import Batches, Conditioned
@@ -32,26 +32,64 @@ def report(gan: GAN, pictures: Pictures) -> None:
     print(f"generator: {gan.generator.count_params():,} parameters")
     print(f"discriminator: {gan.discriminator.count_params():,} parameters")
     print(f"device: {backend.describe_device()}, {gan.recipe.precision}")
-    seconds = seconds_an_iteration(gan, Batches.of(pictures, gan.recipe).at(0))
-    rate = gan.recipe.reals_an_iteration / seconds
-    print(f"speed: {seconds:.3f} s an iteration, {rate:.0f} images/s")
+    paces = measure_paces(gan, Batches.of(pictures, gan.recipe).at(0))
+    for pace in paces:
+        rate = gan.recipe.reals_an_iteration / pace.seconds
+        print(f"speed{pace.where}: {pace.seconds:.3f} s an iteration, {rate:.0f} images/s")
     print(f"memory: {peak_memory()}")
     print(
         f"disk: about {disk_bytes(gan) / 1e6:,.0f} MB in the run folder in the end, "
         f"{written_bytes(gan) / 1e6:,.0f} MB written on the way; pictures "
         f"{pictures.pixels.nbytes / 1e6:,.0f} MB in {pictures.folder}"
     )
-    print(f"time: {loop.estimate(seconds, gan.recipe.iters)}")
+    seconds = sum(pace.seconds * pace.iterations for pace in paces)
+    print(f"time: {loop.estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
     print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
 
-def seconds_an_iteration(gan: GAN, real: np.ndarray | Conditioned) -> float:
-    """Trains a few iterations on a batch; returns the mean time of one, compilation left out."""
-    for _ in range(WARM_UP):
+class Pace(NamedTuple):
+    """How long the iterations of a training, or of one of its stages, take here.
+
+    Attributes:
+        where: which those are, in words; nothing for all.
+        iterations: how many.
+        seconds: that one of them takes.
+    """
+
+    where: str
+    iterations: int
+    seconds: float
+
+
+def measure_paces(gan: GAN, real: np.ndarray | Conditioned) -> list[Pace]:
+    """Times a few iterations, of each stage where the pictures grow."""
+    iters = gan.recipe.iters
+    if not gan.recipe.grows:
+        return [Pace("", iters, seconds_an_iteration(gan, real))]
+    paces = []
+    for stage in growth.parse(gan.recipe.stages):
+        iterations = int(min(stage.end, iters)) - stage.start
+        if iterations:
+            seconds = seconds_an_iteration(gan, real, stage)
+            paces.append(Pace(f" at {stage.side}x{stage.side}", iterations, seconds))
+    return paces
+
+
+def seconds_an_iteration(
+    gan: GAN, real: np.ndarray | Conditioned, stage: growth.Stage | None = None
+) -> float:
+    """Trains a few iterations, of one stage if asked; returns one's mean time, once compiled."""
+
+    def train() -> None:
+        if stage and not stage.start <= int(gan.iteration) < stage.end:
+            gan.iteration.assign(stage.start)  # also of a stage too short to be timed
         gan.train_on_batch(real)
+
+    for _ in range(WARM_UP):
+        train()
     began, count, seconds = time.perf_counter(), 0, 0.0
     while not timed_enough(count, seconds):
-        gan.train_on_batch(real)
+        train()
         count, seconds = count + 1, time.perf_counter() - began
     return seconds / count
 

@@ -11,7 +11,7 @@ from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
 from kerasgan.losses import LOSSES
 from kerasgan.optimizers import build_optimizer
-from kerasgan.recipes import LABELLED, Recipe
+from kerasgan.recipes import LABELLED, Recipe, resolve_stages
 
 # What one iteration reports, in the order of the step; ADA adds "augment", its share.
 SCALARS = ("d_loss", "a_loss", "d_real", "d_fake", "d_fake_after", "d_accuracy")
@@ -39,7 +39,7 @@ class GAN(keras.Model):
     number, so a training can be taken up again anywhere and repeats itself exactly.
 
     Args:
-        recipe: every hyperparameter; its `precision` may be "auto", its `augment` not
+        recipe: every hyperparameter; its `precision` and `stages` may be "auto", its `augment` not
             (`recipes.resolve_augment`).
 
     Attributes:
@@ -49,13 +49,14 @@ class GAN(keras.Model):
             conditions].
         ema_generator: the generator with weights averaged over the training, or None.
         augment_share: share of the pictures that are augmented, 0 to 1; a variable with ADA.
+        growing: where the pictures grow, the networks of the present stage; else None.
         iteration: how many iterations have been done, an int64 variable.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(name="gan")
         backend.configure(recipe.seed)
-        recipe = backend.resolved(recipe)
+        recipe = resolve_stages(backend.resolved(recipe))
         self.recipe = recipe
         self.generator = models.build_generator(recipe)
         self.discriminator = models.build_discriminator(recipe)
@@ -74,6 +75,7 @@ class GAN(keras.Model):
         ]
         for _ in range(SETTLED):
             self._normalise()
+        self.growing = self._begin_growing() if recipe.grows else None
         self._compiled_step = tf.function(self.train_step, autograph=False)
 
     @property
@@ -113,8 +115,10 @@ class GAN(keras.Model):
             on reals (d_real) and on fakes (d_fake), all before the network's own update;
             d_fake_after, that on the fakes of the generator's update, after D's; d_accuracy, the
             share of pairs of a real and a fake in which D puts the real higher, 0.5 by chance.
-            With ADA also augment, the share of pictures changed.
+            With ADA also augment, the share of pictures changed. Where the pictures grow also side
+            and alpha, their size and the share of that size's layers in them.
         """
+        grown = self._grow(self.growing) if self.growing else {}
         real, conditions = real if isinstance(real, tuple) else (real, None)
         if (conditions is None) != (self.recipe.condition_size == 0):
             raise ValueError(
@@ -124,7 +128,25 @@ class GAN(keras.Model):
         if conditions is not None:
             conditions = tf.convert_to_tensor(conditions, tf.float32)
         scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32), conditions)
-        return {name: float(value) for name, value in scalars.items()}
+        return {name: float(value) for name, value in scalars.items()} | grown
+
+    def _begin_growing(self) -> models.Growing:
+        """Makes networks that grow begin with their first stage."""
+        generators = [self.generator, *([self.ema_generator] if self.recipe.ema else [])]
+        growing = models.Growing(self.recipe, generators, self.discriminator)
+        self.discriminator_logits = growing.logits
+        return growing
+
+    def _grow(self, growing: models.Growing) -> dict[str, float]:
+        """Brings growing networks to the next iteration's stage; returns its side and alpha."""
+        done = int(self.iteration)
+        if growing.enter(done):
+            self.discriminator_logits = growing.logits
+            self._compiled_step = tf.function(self.train_step, autograph=False)
+        if done == growing.stage.start:
+            _forget(self.generator_optimizer)
+            _forget(self.discriminator_optimizer)
+        return {"side": growing.stage.side, "alpha": growing.stage.alpha(done)}
 
     def train_step(
         self, real: tf.Tensor, conditions: tf.Tensor | None = None
@@ -135,16 +157,18 @@ class GAN(keras.Model):
         as the reals', and pairs and what lies between them have one.
         """
         recipe = self.recipe
+        if self.growing:
+            real = self.growing.seen(real)
         for update, (reals, given) in enumerate(_shares(real, conditions, recipe.n_critic)):
             latents = self._latents(tf.shape(reals)[0], "d_latents", update)
             with tf.GradientTape() as tape:
-                fakes = self.generator(_inputs(latents, given), training=recipe.fakes_training)
+                fakes = self._draw(_inputs(latents, given), recipe.fakes_training)
             d_scalars = self._discriminator_step(reals, fakes, update, given)
 
         if not recipe.reuse_fakes:
             latents = self._latents(tf.shape(reals)[0], "g_latents")
             with tf.GradientTape() as tape:
-                fakes = self.generator(_inputs(latents, given), training=True)
+                fakes = self._draw(_inputs(latents, given), True)
         a_scalars = self._generator_step(reals, fakes, tape, given)
 
         self._average()
@@ -212,6 +236,8 @@ class GAN(keras.Model):
         network: keras.Model,
     ) -> None:
         """Moves one network; the other is frozen by not being named."""
+        if self.growing:
+            network = self.growing.part_of(network)
         variables = [weight.value for weight in network.trainable_weights]
         optimizer.apply(tape.gradient(objective, variables), network.trainable_weights)
 
@@ -275,11 +301,13 @@ class GAN(keras.Model):
     def _average(self) -> None:
         """Moves the averaged generator, its statistics too; early on by more (Karras et al. 2018).
 
-        The memory grows with the iterations done, so that the first weights are soon forgotten.
+        The memory grows with the iterations done, so that the first weights are soon forgotten;
+        where the pictures grow, it begins anew with the new layers of each stage.
         """
         if self.ema_generator is None:
             return
-        done = tf.cast(self.iteration, tf.float32)
+        start = self.growing.stage.start if self.growing else 0
+        done = tf.cast(self.iteration - start, tf.float32)
         memory = tf.minimum(self.recipe.ema, (1 + done) / (10 + done))
         pairs = zip(self.ema_generator.weights, self.generator.weights, strict=True)
         for average, weight in pairs:
@@ -292,6 +320,10 @@ class GAN(keras.Model):
         """The seed of one use of randomness in this iteration, int64 (2,)."""
         seed = tf.stack([tf.constant(self.recipe.seed, tf.int64), self.iteration])
         return _folded(seed, STREAMS.index(stream) + 1000 * update)
+
+    def _draw(self, latents: tf.Tensor, training: bool) -> tf.Tensor:
+        generator = self.growing.generator if self.growing else self.generator
+        return generator(latents, training=training)
 
     def _latents(self, batch: tf.Tensor, stream: str, update: int = 0) -> tf.Tensor:
         seed = self._seed(stream, update)
@@ -389,6 +421,12 @@ def _inputs(first: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor | list[tf.Te
 def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
     """Another seed, int64 (2,), for each number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))
+
+
+def _forget(optimizer: keras.optimizers.Optimizer) -> None:
+    """Brings an optimizer back to its first update: what it remembers is of other gradients."""
+    for variable in getattr(optimizer, "inner_optimizer", optimizer).variables:
+        variable.assign(tf.zeros_like(variable.value))
 
 
 def _augment_share(recipe: Recipe) -> Any:

@@ -12,7 +12,7 @@ import kerasgan
 PACKAGE = Path(kerasgan.__file__).parent
 FLOORS = {
     "kerasgan": 0,
-    **dict.fromkeys(["cli", "files"], 0),
+    **dict.fromkeys(["cli", "files", "growth"], 0),
     **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
     **dict.fromkeys(["backend"], 2),
     **dict.fromkeys(["data"], 3),

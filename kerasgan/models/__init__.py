@@ -11,12 +11,14 @@ import numpy as np
 
 from kerasgan import images
 from kerasgan.backend import keras
-from kerasgan.models import article, dcgan, mlp
+from kerasgan.models import article, dcgan, mlp, progressive
 from kerasgan.models.parts import SpectralNormalization
+from kerasgan.models.progressive import Growing
 from kerasgan.recipes import Recipe
 
 __all__ = [
     "NETWORKS",
+    "Growing",
     "SpectralNormalization",
     "build_adversarial",
     "build_discriminator",
@@ -33,6 +35,7 @@ NETWORKS = {
     "article": (article.build_generator, article.build_discriminator),
     "dcgan": (dcgan.build_generator, dcgan.build_discriminator),
     "mlp": (mlp.build_generator, mlp.build_discriminator),
+    "progressive": (progressive.build_generator, progressive.build_discriminator),
 }
 
 

@@ -1,6 +1,8 @@
 """Layers that the networks are made of, and what they share."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -62,22 +64,28 @@ class Parts:
     def channels(self, full: int) -> int:
         return max(1, round(full * self.recipe.width))
 
-    def dense(self, units: int, **options: object) -> Layer:
+    def dense(self, units: int, **options: Any) -> Layer:
         return self._weighted(layers.Dense, units, **options)
 
-    def conv(self, filters: int, kernel: int, **options: object) -> Layer:
+    def conv(self, filters: int, kernel: int, **options: Any) -> Layer:
         return self._weighted(layers.Conv2D, filters, kernel, **options)
 
-    def conv_transpose(self, filters: int, **options: object) -> Layer:
+    def conv_transpose(self, filters: int, **options: Any) -> Layer:
         """A 4x4 kernel that doubles the side: each output pixel has the same number of inputs."""
         options = {"strides": 2, "padding": "same", **options}
         return self._weighted(layers.Conv2DTranspose, filters, 4, **options)
 
-    def halving(self, filters: int, **options: object) -> Layer:
+    def scaled_conv(self, filters: int, kernel: int, **options: Any) -> Layer:
+        """A convolution with an equalised learning rate, see `ScaledConv2D`."""
+        # Spectral normalisation sets the scale of the weights by itself.
+        kind = layers.Conv2D if self._spectral else ScaledConv2D
+        return self._weighted(kind, filters, kernel, std=1.0, **options)
+
+    def halving(self, filters: int, **options: Any) -> Layer:
         """A 4x4 convolution that halves the side."""
         return self._weighted(Halving, filters, **options)
 
-    def doubling(self, filters: int, **options: object) -> Layer:
+    def doubling(self, filters: int, **options: Any) -> Layer:
         """A transposed 4x4 convolution that doubles the side."""
         if self._portable:
             return self.conv_transpose(filters, **options)
@@ -118,18 +126,20 @@ class Parts:
             logits = layers.Add(dtype="float32", name="logits")([logits, product])
         return layers.Activation("sigmoid", dtype="float32", name="verdicts")(logits)
 
-    def _weighted(self, kind: type[keras.Layer], *sizes: int, **options: object) -> Layer:
+    def _weighted(
+        self, kind: type[keras.Layer], *sizes: int, std: float = 0.0, **options: Any
+    ) -> Layer:
         name = options.pop("name", None)
         options = {"dtype": self.dtype, **options}
-        initializer = self._initializer()
+        initializer = self._initializer(std or self.recipe.init_std)
         if not self._spectral:
             return kind(*sizes, kernel_initializer=initializer, name=name, **options)
         layer = kind(*sizes, kernel_initializer=initializer, **options)
         return SpectralNormalization(layer, seed=self._seed(), name=name, dtype=options["dtype"])
 
-    def _initializer(self) -> keras.initializers.Initializer:
-        if self.recipe.init_std:
-            return keras.initializers.RandomNormal(stddev=self.recipe.init_std, seed=self._seed())
+    def _initializer(self, std: float) -> keras.initializers.Initializer:
+        if std:
+            return keras.initializers.RandomNormal(stddev=std, seed=self._seed())
         return keras.initializers.GlorotUniform(seed=self._seed())
 
     def _seed(self) -> int:
@@ -151,6 +161,21 @@ def _same(x: keras.KerasTensor) -> keras.KerasTensor:
     return x
 
 
+class ScaledConv2D(keras.layers.Conv2D):
+    """Conv2D whose weights, drawn with standard deviation 1, are scaled in use (He et al. 2015).
+
+    A step of the optimizer then changes a layer by the same share whatever its inputs' number, the
+    equalised learning rate of Karras et al. 2018.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.scale = math.sqrt(2 / math.prod(self.kernel.shape[:3]))
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return super().convolution_op(inputs, self.scale * tf.convert_to_tensor(kernel))
+
+
 class SpectralNormalization(keras.layers.SpectralNormalization):
     """Keras' layer, which normalises when it is asked to and not in every training pass.
 
@@ -162,7 +187,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         seed: of the power iteration's first vector.
     """
 
-    def __init__(self, layer: keras.Layer, seed: int, **options: object) -> None:
+    def __init__(self, layer: keras.Layer, seed: int, **options: Any) -> None:
         super().__init__(layer, **options)
         self._first = keras.initializers.RandomNormal(seed=seed)
 
