@@ -1,5 +1,8 @@
 """The order in which pictures are seen."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -117,3 +120,21 @@ def test_ahead_passes_errors_on():
 
     with Ahead(Failing()) as ahead, pytest.raises(OSError, match="has gone"):
         ahead.at(0)
+
+
+def resident_files():
+    """The bytes of mapped files that are in this process's memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssFile"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' account of memory")
+def test_a_mapped_set_does_not_pile_up_in_memory(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2000, 64, 64, 3), np.uint8))
+    pixels = np.load(tmp_path / "a.npy", mmap_mode="r")
+    before = resident_files()
+    batches = Batches(pixels, 50, seed=0)
+    assert all((batches.at(iteration) < 0).all() for iteration in range(40))
+    assert resident_files() - before < 0.2 * pixels.nbytes
+    assert (np.asarray(pixels) == 1).all()
+    assert resident_files() - before > 0.9 * pixels.nbytes  # what it would be without

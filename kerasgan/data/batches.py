@@ -1,5 +1,6 @@
 """Batches of reals, each named by its iteration."""
 
+import mmap
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
@@ -107,6 +108,7 @@ class Batches:
         """
         indices = self.indices(iteration)
         pictures = self.pixels[indices]
+        release(self.pixels)
         if self.flip:
             mirrored = self._mirrored(iteration)
             pictures[mirrored] = pictures[mirrored, :, ::-1]
@@ -126,6 +128,17 @@ class Batches:
             self._order = rng.permutation(len(self.pixels))
             self._epoch = int(epoch)
         return self._order
+
+
+def release(pixels: np.ndarray) -> None:
+    """Gives back the memory that reading a mapped array has taken, so that it does not pile up.
+
+    The system keeps the pages as long as it has room for them; they only stop to count as this
+    process's. Windows trims them by itself.
+    """
+    mapped = getattr(pixels, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class Ahead:
