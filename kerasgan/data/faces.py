@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,8 +269,13 @@ def _build_detector() -> Callable[[np.ndarray], list[dict[str, Any]]]:
 
     device = "GPU:0" if backend.gpus() else "CPU:0"
     from mtcnn import MTCNN
+    from mtcnn.stages import StageONet, StagePNet, StageRNet
 
-    return MTCNN(stages="face_and_landmarks_detection", device=device).detect_faces
+    # By a bare name, a file of the working directory would be unpickled in their place.
+    folder = files("mtcnn") / "assets" / "weights"
+    weights = {StagePNet: "pnet.lz4", StageRNet: "rnet.lz4", StageONet: "onet.lz4"}
+    stages = [stage(weights=str(folder / name)) for stage, name in weights.items()]
+    return MTCNN(stages=stages, device=device).detect_faces
 
 
 def _reflected(rgb: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
