@@ -6,6 +6,7 @@ Every module that computes imports `tf` and `keras` from here.
 import dataclasses
 import os
 import platform
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ __all__ = [
     "gpus",
     "keras",
     "pick_precision",
+    "random_state_kept",
     "resolved",
     "tf",
 ]
@@ -115,6 +117,16 @@ def environment() -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Undoes what building layers does to Python's random state: initial weights draw from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def configure(seed: int) -> None:

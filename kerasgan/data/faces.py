@@ -1,8 +1,4 @@
-"""Faces in photographs: found by a detector, turned upright by the eyes, cut as CelebA's crops.
-
-The detector is MTCNN (Zhang et al. 2016, "Joint Face Detection and Alignment Using Multitask
-Cascaded Convolutional Networks") as the package mtcnn has it, weights included.
-"""
+"""Faces in photographs: found, turned upright, cut as CelebA's pictures are, and remembered."""
 
 import hashlib
 import json
@@ -10,8 +6,6 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from functools import lru_cache
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,26 +15,20 @@ from filelock import FileLock
 from PIL import Image
 
 from kerasgan.cli import UserError
+from kerasgan.data import cascade
+from kerasgan.data.square import cut_square
 
 Point = tuple[float, float]
 
-DETECTOR = "mtcnn-1.0.0/1"  # with the way it is asked; raised when either changes
+DETECTOR = "mtcnn-1.0.0/2"  # with the way it is asked; raised when either changes
 CONFIDENCE = 0.9  # from here on a face counts as found
-LONGER_SIDE = 800  # pixels that a photograph is reduced to; the detector sees faces from 20 on
-CLOSE_UP = 128  # the same for a second look, at a face that fills the picture
-MARGIN = 32  # pixels of the edge put around it, since faces at the very edge are missed
-TURNS = (-40, 40)  # degrees by which a photograph is turned to look again; it sees up to about 30
-TURNED_SIDE = 600  # pixels that it is reduced to for that
-SAME = 1.0  # distance of two finds, in distances between the eyes, below which they are one face
-MIN_EYES = 4.0  # pixels between the eyes below which a face is not worth cutting
+LONGER_SIDE = 1024  # pixels that a photograph is reduced to, to find faces of a 30th of it and up
 
-# CelebA's aligned pictures have the eyes at (69.4, 111.3) and (107.7, 111.3), the mouth's middle
-# at (88.4, 152.0), on average; the tutorial cuts (0, 15, 178, 193) out of them.
-SIDE = 178 / 38.3  # of the square, in distances between the eyes
-ABOVE = (111.3 - 15 - 89) / 38.3  # from the eyes' middle up to the square's
-MOUTH = 0.8  # least distance between the eyes, in distances from eyes to mouth: for turned heads
-
-OVERSAMPLED = 2  # pixels of the turned square for each of the result
+# CelebA's authors turn, scale and shift a photograph so that the eyes and the mouth's middle come
+# as near as they can to these places, x + iy, and keep 178x218 pixels, in which the first pixel's
+# middle is (0.5, 0.5); the tutorial keeps a square of 178 of them, 15 from the top.
+CELEBA = np.array([70.245 + 111.5j, 107.737 + 111.5j, 88.932 + 153.014j])
+SQUARE, TOP = 178, 15
 
 
 class Face(NamedTuple):
@@ -59,15 +47,20 @@ class Face(NamedTuple):
     confidence: float
 
     @property
-    def eyes(self) -> float:
-        """The distance between the eyes in pixels, of a turned head as if it looked here."""
-        middle = _middle(self.left_eye, self.right_eye)
-        return max(math.dist(self.left_eye, self.right_eye), MOUTH * math.dist(middle, self.mouth))
-
-    @property
     def side(self) -> float:
         """The side of the square that is cut, in pixels of the photograph."""
-        return SIDE * self.eyes
+        return math.hypot(*self.square()[1])
+
+    def square(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the square that is cut: its middle, (2,), and its upper edge, a vector (2,)."""
+        here = np.array([complex(*point) for point in self[:3]])
+        centred = here - here.mean()
+        # The least squares of the similarity from the photograph to CelebA's places.
+        turn = np.vdot(centred, CELEBA - CELEBA.mean()) / np.vdot(centred, centred)
+        middle = complex(SQUARE / 2, TOP + SQUARE / 2)
+        centre = here.mean() + (middle - CELEBA.mean()) / turn
+        edge = SQUARE / turn
+        return np.array([centre.real, centre.imag]), np.array([edge.real, edge.imag])
 
 
 def available() -> bool:
@@ -85,61 +78,52 @@ def require() -> None:
 
 
 def find_faces(rgb: np.ndarray) -> list[Face]:
-    """Finds the faces in a photograph; may be called in any thread.
-
-    It is looked at upright and, for tilted heads, turned; where nothing was found, from farther
-    away, for a face that fills it. Of several finds of one face the surest counts.
+    """Finds the faces in a photograph, tilted ones, too; may be called in any thread.
 
     Args:
         rgb: uint8, (H, W, 3), upright.
 
     Returns:
         The faces, from left to right.
+
+    Raises:
+        UserError: the detector is not installed.
     """
+    require()
     image = Image.fromarray(rgb)
-    found = _look(image, LONGER_SIDE)
-    for degrees in TURNS:
-        found += _look(image, TURNED_SIDE, degrees)
-    return sorted(_each_once(found or _look(image, CLOSE_UP)), key=lambda face: face.left_eye)
+    shrink = min(1.0, LONGER_SIDE / max(image.size))
+    small = [max(1, round(length * shrink)) for length in image.size]
+    bicubic = Image.Resampling.BICUBIC
+    points, scores = cascade.search(np.asarray(image.resize(small, bicubic, reducing_gap=3.0)))
+    points = points * np.divide(image.size, small)
+    left, right, mouth = points[:, 0], points[:, 1], points[:, 3:].mean(axis=1)
+    found = zip(left.tolist(), right.tolist(), mouth.tolist(), scores.tolist(), strict=True)
+    return sorted(
+        Face(tuple(a), tuple(b), tuple(c), score) for a, b, c, score in found if score >= CONFIDENCE
+    )
 
 
 def cut_face(rgb: np.ndarray, face: Face, size: int) -> np.ndarray:
-    """Cuts a face as CelebA and the tutorial would: eyes level, at the same place in each square.
+    """Cuts what CelebA and the tutorial's crop would show of a face, upright.
 
     What lies outside of the photograph is filled by its reflection.
 
     Args:
         rgb: uint8, (H, W, 3), the photograph.
         face: one that was found in it.
-        size: height and width of the result, in pixels.
+        size: height and width of the result, in pixels; it is enlarged where `face.side` is less.
 
     Returns:
         uint8, (size, size, 3).
     """
-    along = np.subtract(face.right_eye, face.left_eye)
-    along = along / np.hypot(*along)  # the unit vector of the result's x axis
-    down = np.array([-along[1], along[0]])
-    centre = np.array(_middle(face.left_eye, face.right_eye)) - ABOVE * face.eyes * down
-    corners = [centre + (a * along + b * down) * face.side / 2 for a in (-1, 1) for b in (-1, 1)]
-    low = np.floor(np.min(corners, axis=0)).astype(int) - 2
-    high = np.ceil(np.max(corners, axis=0)).astype(int) + 3
-    region = Image.fromarray(_reflected(rgb, low, high))
-
-    wide = OVERSAMPLED * size
-    shrink = min(1.0, wide / face.side)
-    reduced = region.resize(
-        [max(1, round(length * shrink)) for length in region.size], Image.Resampling.LANCZOS
-    )
-    scale = np.divide(reduced.size, region.size)  # of x and y; about `shrink`
-    step = face.side / wide
-    origin = (centre - low) - (along + down) * face.side / 2 + (along + down) * step / 2
-    columns = np.stack([along * step, down * step, origin], axis=1) * scale[:, np.newaxis]
-    # Pillow maps the middle of the pixel (0, 0) by (0.5, 0.5).
-    columns[:, 2] -= (columns[:, 0] + columns[:, 1]) / 2
-    turned = reduced.transform(
-        (wide, wide), Image.Transform.AFFINE, columns.ravel().tolist(), Image.Resampling.BICUBIC
-    )
-    return np.asarray(turned.resize((size, size), Image.Resampling.LANCZOS))
+    # Large faces are reduced to two to four times the size first, by averages, for speed; then
+    # turned without a loss of pixels, and only then resized by an antialiased filter.
+    factor = max(1, int(face.side / (2 * size)))
+    reduced = np.asarray(Image.fromarray(rgb).reduce(factor))
+    centre, edge = (vector / factor for vector in face.square())
+    wide = size * max(1, math.ceil(face.side / factor / size))
+    square = cut_square(reduced, centre, edge, wide, Image.Resampling.BICUBIC)
+    return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
 
 
 class Detections:
@@ -208,88 +192,3 @@ def _last_byte(path: Path) -> bytes:
     with open(path, "rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1)
-
-
-def _each_once(found: list[Face]) -> list[Face]:
-    """Keeps the surest of the finds that are the same face; of equal ones, the first."""
-    kept: list[Face] = []
-    for face in sorted(found, key=lambda face: -face.confidence):
-        middle = _middle(face.left_eye, face.right_eye)
-        if all(
-            math.dist(middle, _middle(other.left_eye, other.right_eye)) > SAME * other.eyes
-            for other in kept
-        ):
-            kept.append(face)
-    return kept
-
-
-def _look(image: Image.Image, longer: int, degrees: float = 0) -> list[Face]:
-    """Finds the faces in a photograph that is reduced and turned before."""
-    scale = min(1.0, longer / max(image.size))
-    small = image.resize(
-        [max(1, round(length * scale)) for length in image.size], Image.Resampling.BICUBIC,
-        reducing_gap=3.0,
-    )  # fmt: skip
-    turned = small.rotate(degrees, Image.Resampling.BILINEAR, expand=True)
-    padded = np.pad(np.asarray(turned), ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="edge")
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-
-    def back(point: Point) -> Point:
-        """Returns where a point of the padded picture is in the photograph."""
-        x = point[0] - MARGIN - turned.width / 2
-        y = point[1] - MARGIN - turned.height / 2
-        x, y = cosine * x - sine * y, sine * x + cosine * y
-        return (x + small.width / 2) * image.width / small.width, (
-            y + small.height / 2
-        ) * image.height / small.height
-
-    faces = []
-    for box in _detector()(padded):
-        if box["confidence"] >= CONFIDENCE:
-            eyes = sorted(back(box["keypoints"][name]) for name in ("left_eye", "right_eye"))
-            corners = [back(box["keypoints"][name]) for name in ("mouth_left", "mouth_right")]
-            face = Face(eyes[0], eyes[1], _middle(*corners), float(box["confidence"]))
-            if face.eyes >= MIN_EYES:
-                faces.append(face)
-    return faces
-
-
-_building = threading.Lock()
-
-
-def _detector() -> Callable[[np.ndarray], list[dict[str, Any]]]:
-    with _building:
-        return _build_detector()
-
-
-@lru_cache(maxsize=1)
-def _build_detector() -> Callable[[np.ndarray], list[dict[str, Any]]]:
-    require()
-    from kerasgan import backend  # imports TensorFlow quietly
-
-    device = "GPU:0" if backend.gpus() else "CPU:0"
-    from mtcnn import MTCNN
-    from mtcnn.stages import StageONet, StagePNet, StageRNet
-
-    # By a bare name, a file of the working directory would be unpickled in their place.
-    folder = files("mtcnn") / "assets" / "weights"
-    weights = {StagePNet: "pnet.lz4", StageRNet: "rnet.lz4", StageONet: "onet.lz4"}
-    stages = [stage(weights=str(folder / name)) for stage, name in weights.items()]
-    return MTCNN(stages=stages, device=device).detect_faces
-
-
-def _reflected(rgb: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Returns a part of a picture that may reach beyond it, where it is mirrored at the edge."""
-    columns = _mirror(np.arange(low[0], high[0]), rgb.shape[1])
-    rows = _mirror(np.arange(low[1], high[1]), rgb.shape[0])
-    return rgb[np.ix_(rows, columns)]
-
-
-def _mirror(index: np.ndarray, length: int) -> np.ndarray:
-    period = max(1, 2 * (length - 1))
-    index = index % period
-    return np.minimum(index, period - index) if length > 1 else np.zeros_like(index)
-
-
-def _middle(a: Point, b: Point) -> Point:
-    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2

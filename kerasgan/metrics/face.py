@@ -5,11 +5,11 @@ Networks". O-Net looks at a 48x48 cut and says whether it is a face, and where e
 mouth are; its last hidden layer holds what it needs for that.
 """
 
-from importlib.resources import files
 from typing import Any
 
 from kerasgan.backend import tf
-from kerasgan.metrics.features import Features, digest, random_state_kept
+from kerasgan.data import cascade
+from kerasgan.metrics.features import Features, digest
 from kerasgan.metrics.optional import required
 
 SIZE = 48  # side of the cuts that O-Net reads, pixels
@@ -36,12 +36,8 @@ def load() -> Features:
 def load_stage(name: str) -> Any:
     """Builds a stage of MTCNN, "PNet", "RNet" or "ONet", with the package's own weights.
 
-    By its bare name a file of the working directory would be read in their place.
-
     Raises:
         UserError: the package is not installed.
     """
-    stages = required("mtcnn.stages")
-    weights = files("mtcnn") / "assets" / "weights" / f"{name.lower()}.lz4"
-    with random_state_kept():
-        return getattr(stages, f"Stage{name}")(weights=str(weights))
+    required("mtcnn.stages")
+    return cascade.load_stage(name)

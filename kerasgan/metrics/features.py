@@ -1,9 +1,7 @@
 """Networks that turn pictures into features, in which metrics compare them."""
 
 import hashlib
-import random
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,13 +139,3 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         whole.update(np.ascontiguousarray(array).tobytes())
     return whole.hexdigest()[:12]
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Undoes what building layers does to Python's random state: initial weights draw from it."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
