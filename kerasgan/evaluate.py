@@ -15,7 +15,7 @@ from kerasgan import cli, data, images, latents, metrics
 from kerasgan.cli import UserError
 from kerasgan.data.decode import Rejected, open_upright
 from kerasgan.files import atomic_path
-from kerasgan.runs import Run, load_generator
+from kerasgan.runs import Run, latent_dim, load_conditions, load_generator
 
 if TYPE_CHECKING:
     import keras
@@ -61,11 +61,15 @@ def draw_samples(generator: "keras.Model", file: Path, count: int, seed: int) ->
     """
     from kerasgan import models
 
-    drawn = latents.draw(count, generator.input_shape[1], seed)
+    drawn = latents.draw(count, latent_dim(generator), seed)
+    known = load_conditions(file)  # as frequent as in the training pictures
+    asked = None if known is None else known.draw(count, seed).vectors()
     parts = []
     with cli.progress(count, "Drawing", unit=" pictures", delay=1, leave=False) as bar:
         for start in range(0, count, CHUNK):
-            parts.append(models.generate(generator, drawn[start : start + CHUNK]))
+            chunk = slice(start, start + CHUNK)
+            given = () if asked is None else (asked[chunk],)
+            parts.append(models.generate(generator, drawn[chunk], *given))
             bar.update(len(parts[-1]))
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return Samples(np.concatenate(parts), {"path": str(file), "sha256": sha256})

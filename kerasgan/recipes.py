@@ -383,8 +383,8 @@ PRESETS = {
         optimizer="adam", learning_rate=2e-4, decay=0.0, beta1=0.5, clipvalue=0.0,
         batch_size=128,
     ),
-    # Karras et al. 2018, with an eighth of the channels. The non-saturating loss with a lazy R1
-    # takes half the time of the paper's wgan-gp here, whose penalty is due in every update.
+    # Karras et al. 2018, with an eighth of the channels and the non-saturating loss with a lazy R1:
+    # the penalty of the paper's wgan-gp is due in every update, which costs more.
     "progressive": Recipe(
         preset="progressive", network="progressive", size=64, width=1 / 8, latent_dim=128,
         leaky_slope=0.2, dropout=0.0,

@@ -1,5 +1,6 @@
 """The command from end to end on tiny generators, its report, and what users get wrong."""
 
+import dataclasses
 import json
 import random
 import sys
@@ -12,6 +13,7 @@ from PIL import Image
 from kerasgan import data, evaluate, latents, metrics, models, runs
 from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
+from kerasgan.data.conditions import Conditions
 from kerasgan.gan import GAN
 from kerasgan.metrics import evaluator as measuring
 from kerasgan.metrics.features import Features
@@ -251,3 +253,15 @@ def test_measuring_leaves_a_training_as_it_was(tiny, reals, tmp_path):
         ends.append((weights, random.getstate()))
     (first, first_state), (second, second_state) = ends
     assert all(map(np.array_equal, first, second)) and first_state == second_state
+
+
+def test_a_conditional_generator_draws_as_its_pictures_are(tiny, tmp_path):
+    recipe = dataclasses.replace(tiny, conditions="Smiling")
+    known = Conditions(["Smiling"], np.array([[1], [1], [-1]], np.int8))
+    path = tmp_path / "generator.keras"
+    generator = models.build_portable_generator(recipe)
+    runs.write_generator(path, generator, known)
+    loaded = runs.load_generator(path)
+    drawn = latents.draw(6, recipe.latent_dim, 2)
+    expected = models.generate(loaded, drawn, known.draw(6, 2).vectors())
+    np.testing.assert_array_equal(evaluate.draw_samples(loaded, path, 6, 2).pictures, expected)
