@@ -176,7 +176,7 @@ class GAN(keras.Model):
         return {name: (d_scalars | a_scalars)[name] for name in self._reported()}
 
     def _discriminator_step(
-        self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None
+        self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
         """Moves D to tell reals from fakes."""
         loss, optimizer = LOSSES[self.recipe.loss], self.discriminator_optimizer
@@ -207,7 +207,7 @@ class GAN(keras.Model):
         reals: tf.Tensor,
         fakes: tf.Tensor,
         tape: tf.GradientTape,
-        given: tf.Tensor | None,
+        given: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Moves G to have its fakes, drawn under the tape, taken for real."""
         loss, optimizer = LOSSES[self.recipe.loss], self.generator_optimizer

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -263,7 +263,8 @@ def load_generator(path: str | Path) -> "keras.Model":
         path: a run folder, or any `.keras` file.
 
     Returns:
-        A model from latents (B, D) to pictures (B, H, W, C) in [-1, 1].
+        A model from latents (B, D) to pictures (B, H, W, C) in [-1, 1]; where `load_conditions`
+        finds names, from [latents, conditions (B, names)].
 
     Raises:
         UserError: there is no generator at `path`, it cannot be read, or it is another model.
@@ -307,6 +308,8 @@ def load_conditions(path: str | Path) -> Conditions | None:
         UserError: they are damaged.
     """
     file = _generator_file(Path(path))
+    if not is_zipfile(file):  # Keras opens other formats too, which carry none
+        return None
     try:
         with ZipFile(file) as archive:
             if CONDITIONS not in archive.namelist():
@@ -329,7 +332,7 @@ def _generator_file(path: Path) -> Path:
 def _as_conditions(value: Any, path: Path) -> Conditions:
     try:
         return Conditions.from_json(value)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} should hold conditions. Received: {error}.") from error
 
 

@@ -187,9 +187,9 @@ def test_an_iteration_updates_d_as_often_as_the_recipe_says():
     seen = []
     step = gan._discriminator_step
 
-    def watched(reals, fakes, update):
+    def watched(reals, fakes, update, given):
         seen.append((reals.numpy(), fakes.numpy()))
-        return step(reals, fakes, update)
+        return step(reals, fakes, update, given)
 
     gan._discriminator_step = watched
     real = reals_for(recipe)

@@ -170,15 +170,17 @@ class Conditions:
         """Reads what `to_json` returned.
 
         Raises:
-            KeyError, TypeError, ValueError, OverflowError: it is something else.
+            KeyError, TypeError, ValueError: it is something else.
         """
         names, classes = [str(name) for name in value["names"]], value["kind"] == "classes"
-        values = np.array(value["values"], np.int32 if classes else np.int8)
+        values = np.array(value["values"])
         low, high = (-1, len(names) - 1) if classes else (-1, 1)
         shape = values.shape[:1] if classes else (*values.shape[:1], len(names))
-        if values.shape != shape or not len(values) or values.min() < low or values.max() > high:
+        if values.dtype.kind != "i" or values.shape != shape:
             raise ValueError(f"values {values.shape} do not fit {len(names)} names")
-        return cls(names, values)
+        if values.min() < low or values.max() > high:
+            raise ValueError(f"values are not from {low} to {high}")
+        return cls(names, values.astype(np.int32 if classes else np.int8))
 
 
 def find_conditions(pictures: Pictures, wanted: str) -> Conditions | None:
