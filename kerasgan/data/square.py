@@ -5,7 +5,7 @@ from PIL import Image
 
 
 def cut_square(
-    picture: np.ndarray, centre: np.ndarray, edge: np.ndarray, size: int, filter: int
+    picture: np.ndarray, centre: np.ndarray, edge: np.ndarray, size: int, resample: int
 ) -> Image.Image:
     """Cuts a square, which is mirrored where it reaches beyond the picture.
 
@@ -17,7 +17,7 @@ def cut_square(
         centre: x and y of the square's middle, in pixels from the picture's upper left corner.
         edge: the vector along the square's upper edge, from left to right, in pixels.
         size: height and width of the result, in pixels.
-        filter: one of `Image.Resampling`, for values between pixels.
+        resample: one of `Image.Resampling`, for values between pixels.
     """
     along = edge / size
     down = np.array([-along[1], along[0]])
@@ -31,7 +31,7 @@ def cut_square(
         (size, size),
         Image.Transform.AFFINE,
         np.stack([along, down, origin - low], axis=1).ravel().tolist(),
-        filter,
+        resample,
     )
 
 
