@@ -18,7 +18,7 @@ from kerasgan.cli import UserError
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
-from kerasgan.data.text import printable
+from kerasgan.data.text import first_line, printable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIP_BEGINS = b"PK\3\4"
@@ -275,7 +275,7 @@ def _fetch_zipped(archive: zipfile.ZipFile, member: Member) -> bytes:
     try:
         return _inflate(archive, member.info)
     except BAD_ARCHIVE as error:
-        raise Rejected(f"damaged in the archive: {_first_line(error)}") from error
+        raise Rejected(f"damaged in the archive: {first_line(error)}") from error
 
 
 def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -295,10 +295,6 @@ def _fetch_read(member: Member, data: bytes) -> bytes:
     return data
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 @contextmanager
 def _explained(title: str) -> Iterator[None]:
     """Turns what the standard library raises for damaged archives into a `UserError`."""
@@ -307,5 +303,5 @@ def _explained(title: str) -> Iterator[None]:
     except BAD_ARCHIVE as error:
         raise UserError(
             "An archive of pictures should be a whole zip or tar file. Received: "
-            f"{printable(title)} ({printable(_first_line(error))}). Fetch or pack it again."
+            f"{printable(title)} ({first_line(error)}). Fetch or pack it again."
         ) from error

@@ -18,7 +18,7 @@ import numpy as np
 from kerasgan.cli import UserError
 from kerasgan.data.decode import MAX_PIXELS, Rejected
 from kerasgan.data.source import Item, Raw, Source
-from kerasgan.data.text import printable
+from kerasgan.data.text import first_line, printable
 
 # Names in a .npz, the first that is there counts; Keras' own sets use the first of each.
 PICTURES = ("x_train", "images", "pictures", "faces", "x", "data", "arr_0")
@@ -317,8 +317,7 @@ def _explained(title: str) -> Iterator[None]:
     try:
         yield
     except BAD_ARRAYS as error:
-        lines = str(error).splitlines() or [type(error).__name__]
         raise UserError(
             f"A .npy or .npz file should hold a whole array of numbers. Received: "
-            f"{printable(title)} ({printable(lines[0])})."
+            f"{printable(title)} ({first_line(error)})."
         ) from error

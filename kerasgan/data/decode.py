@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kerasgan.data.source import Raw
+from kerasgan.data.text import first_line
 
 CROPS = ("auto", "center", "celeba", "none")
 FACE = "face"  # the crop that gives a picture for each face in a photograph
@@ -281,5 +282,4 @@ def reason(error: BaseException) -> str:
         return f"too large: more than {2 * MAX_PIXELS:,} pixels"
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         return f"cannot be read: {error.strerror}"
-    lines = str(error).splitlines()
-    return f"damaged: {lines[0] if lines else type(error).__name__}"
+    return f"damaged: {first_line(error)}"
