@@ -266,14 +266,16 @@ def _compiled(name: str, side: int | None) -> Callable[[np.ndarray], list[np.nda
 
     network = load_stage(name).model
     signature = tf.TensorSpec((None, side, side, 3), tf.float32)
-    compiled = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    traced = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    with tf.device("CPU:0"):  # so that every machine finds the same
+        compiled = traced.get_concrete_function()  # not traced anew by another thread
 
     def run(pixels: np.ndarray) -> list[np.ndarray]:
         count = len(pixels)
         if not count:  # which TensorFlow cannot always compute
             pixels = np.zeros((1, *pixels.shape[1:]), np.float32)
-        with tf.device("CPU:0"):  # so that every machine finds the same
-            return [output.numpy()[:count] for output in compiled(pixels)]
+        with tf.device("CPU:0"):
+            return [output.numpy()[:count] for output in compiled(tf.constant(pixels))]
 
     return run
 
