@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan import backend, growth, loop
+from kerasgan import backend, growth
 from kerasgan.backend import tf
 from kerasgan.data import Pictures
 from kerasgan.data.batches import Batches, Conditioned
 from kerasgan.gan import GAN
-from kerasgan.loop import WARM_UP, timed_enough
+from kerasgan.pace import WARM_UP, estimate, timed_enough
 from kerasgan.recipes import Recipe
 
 BYTES = 4  # of a float32, in which weights and optimizer states are kept
@@ -43,7 +43,7 @@ def report(gan: GAN, pictures: Pictures) -> None:
         f"{pictures.pixels.nbytes / 1e6:,.0f} MB in {pictures.folder}"
     )
     seconds = sum(pace.seconds * pace.iterations for pace in paces)
-    print(f"time: {loop.estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
+    print(f"time: {estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
     print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
 

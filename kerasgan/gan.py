@@ -48,6 +48,7 @@ class GAN(keras.Model):
         discriminator: pictures to verdicts (B, 1), 1 for real; with conditions from [pictures,
             conditions].
         ema_generator: the generator with weights averaged over the training, or None.
+        slowdown: a factor on both learning rates, a variable; a rollback lowers it.
         augment_share: share of the pictures that are augmented, 0 to 1; a variable with ADA.
         growing: where the pictures grow, the networks of the present stage; else None.
         iteration: how many iterations have been done, an int64 variable.
@@ -62,9 +63,11 @@ class GAN(keras.Model):
         self.discriminator = models.build_discriminator(recipe)
         self.discriminator_logits = models.logits_of(self.discriminator)
         self.ema_generator = models.build_generator(recipe) if recipe.ema else None
-        self.generator_optimizer = build_optimizer(recipe, self.generator, recipe.learning_rate)
+        self.slowdown = tf.Variable(1.0, trainable=False, name="slowdown")
+        g_rate, d_rate = recipe.learning_rate, recipe.d_learning_rate or recipe.learning_rate
+        self.generator_optimizer = build_optimizer(recipe, self.generator, g_rate, self.slowdown)
         self.discriminator_optimizer = build_optimizer(
-            recipe, self.discriminator, recipe.d_learning_rate or recipe.learning_rate
+            recipe, self.discriminator, d_rate, self.slowdown
         )
         self.augment_share = _augment_share(recipe)
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")

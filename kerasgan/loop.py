@@ -6,38 +6,48 @@ import math
 import os
 import signal
 import threading
-import time
+from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from kerasgan import growth, images, latents, models, plots, runs
+from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import keras, tf
-from kerasgan.cli import SIGPIPE, UserError, duration, progress
+from kerasgan.cli import SIGPIPE, UserError, progress
 from kerasgan.data.batches import Ahead, Batched
 from kerasgan.data.conditions import Conditions
 from kerasgan.gan import GAN
+from kerasgan.metrics import Evaluator
+from kerasgan.pace import Clock
+from kerasgan.quality import Look, Quality
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Checkpoints, Run
+from kerasgan.watch import EVALUATION
 
-WARM_UP = 2  # iterations before the speed is taken: the first compile and allocate
-TIMED = 5  # iterations the speed is taken over,
-LONG_ENOUGH = 20.0  # unless fewer take as many seconds
-SMOOTHED = 50  # iterations that the running mean of the pace looks back
-STATUS_SECONDS = 60  # between lines where no bar is shown
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 MOVED_WITHIN = 10  # iterations in which both networks must have changed
-A_DAY = 24 * 3600.0
 # Without tqdm's time left: it knows nothing of the stages, of which the last take longest.
 BAR_OF_STAGES = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 SWEPT = 16  # conditions in the control grid, a row each, at most
 LOSSES = ("d_loss", "a_loss")  # the scalars that must be finite, and that losses.png shows
 
 
-def train(gan: GAN, batches: Batched, run: Run) -> int | None:
-    """Trains until the recipe's iterations are done or a signal asks to stop.
+class Ending(NamedTuple):
+    """Why a training ended before its iterations were done; the state is saved.
+
+    Attributes:
+        signal: that asked to stop, or None.
+        reason: that the evaluations gave, in words, or None.
+    """
+
+    signal: int | None = None
+    reason: str | None = None
+
+
+def train(gan: GAN, batches: Batched, run: Run, evaluator: Evaluator | None = None) -> Ending:
+    """Trains until the recipe's iterations are done, a signal asks to stop or nothing improves.
 
     Goes on from the newest checkpoint in the run, if there is one.
 
@@ -45,16 +55,14 @@ def train(gan: GAN, batches: Batched, run: Run) -> int | None:
         gan: the networks; its recipe gives the number of iterations.
         batches: of the reals, named by iteration.
         run: an existing run folder.
-
-    Returns:
-        The signal that stopped the training early, the state saved; else None.
+        evaluator: of the pictures on the way, as `quality.build_evaluator` makes it.
 
     Raises:
         UserError: a loss or a weight is no longer finite; the last good checkpoint stays.
     """
     recipe = gan.recipe
     with run.locked():
-        recorder = Recorder(gan, run)
+        recorder = Recorder(gan, run, evaluator)
         start = recorder.restore()
         moved = MovementCheck(gan, start)
         options = {"bar_format": BAR_OF_STAGES} if recipe.grows else {}
@@ -63,26 +71,36 @@ def train(gan: GAN, batches: Batched, run: Run) -> int | None:
         with bar, recorder, Ahead(batches) as ahead, Stopper() as stopper:
             for iteration in range(start + 1, recipe.iters + 1):
                 scalars = gan.train_on_batch(ahead.at(iteration - 1))
-                recorder.record(iteration, scalars)
-                for line in filter(None, (clock.tick(iteration, scalars), moved.check(iteration))):
+                look = recorder.record(iteration, scalars)
+                clock.skip(look.seconds)
+                said = (clock.tick(iteration, scalars), moved.check(iteration), *look.lines)
+                for line in filter(None, said):
                     stopper.say(bar, line)
-                if stopper.signal:
+                if stopper.signal or look.end:
                     break  # before the bar is touched: its terminal may have gone
-                bar.set_postfix_str(clock.state(scalars), refresh=False)
+                state = clock.state(scalars) + recorder.quality.state()
+                bar.set_postfix_str(state, refresh=False)
                 bar.update()
             recorder.save()
-    return stopper.signal if iteration < recipe.iters else None
+    return Ending(stopper.signal, look.end) if iteration < recipe.iters else Ending()
 
 
 class Recorder:
-    """Writes a training's log, grids, curves, events and checkpoints to its run folder."""
+    """Writes a training's log, grids, curves, events and checkpoints to its run folder.
 
-    def __init__(self, gan: GAN, run: Run) -> None:
+    Args:
+        gan: the networks.
+        run: the folder.
+        evaluator: of the pictures on the way; None for no evaluations.
+    """
+
+    def __init__(self, gan: GAN, run: Run, evaluator: Evaluator | None = None) -> None:
         self.gan = gan
         self.run = run
         self.checkpoints = Checkpoints(gan, run.checkpoints, gan.recipe.keep_checkpoints)
         self.conditions = runs.read_conditions(run.conditions)
         self.control = Control.of(gan.recipe, run, self.conditions)
+        self.quality = Quality(gan, evaluator, self.checkpoints, self.conditions)
         # The saved generator computes in float32, so that it opens and runs anywhere.
         self.portable = models.build_portable_generator(gan.recipe)
         self.curves: dict[str, list[float]] = {name: [] for name in LOSSES}
@@ -106,9 +124,10 @@ class Recorder:
         start = int(self.gan.iteration)
         self.run.remove_leftovers()
         self.run.write_recipe(self.gan.recipe)
-        for line in self.run.cut_log(start):
-            for name in LOSSES:
-                self.curves[name].append(line[name])
+        lines = self.run.cut_log(start)
+        for name in LOSSES:
+            self.curves[name] = [_number(line[name]) for line in lines]
+        self.quality.resume(lines)
         self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         self.events = tf.summary.create_file_writer(str(self.run.events))
         if start == 0:
@@ -119,25 +138,32 @@ class Recorder:
         self.log.close()
         self.events.close()
 
-    def record(self, iteration: int, scalars: dict[str, float]) -> None:
-        """Notes one iteration, and writes what its number says is due.
+    def record(self, iteration: int, scalars: dict[str, float]) -> Look:
+        """Notes one iteration, looks at its pictures, and writes what its number says is due.
 
         Raises:
-            UserError: a loss is not finite.
+            UserError: a loss or a weight is not finite, and there is no going back.
         """
         recipe = self.gan.recipe
-        for name in LOSSES:
-            if not math.isfinite(scalars[name]):
-                raise self._diverged(f"{name} is {scalars[name]}")
-        self.log.write(json.dumps({"iteration": iteration, **scalars}) + "\n")
+        saves = iteration % recipe.checkpoint_every == 0
+        fault = self._fault(scalars, weights=saves or self.quality.due(iteration))
+        look = self.quality.look(iteration, scalars, fault)
+        if fault and look.rolled_back_to is None:
+            raise self._diverged(fault)
+        line = {name: value if math.isfinite(value) else None for name, value in scalars.items()}
+        self.log.write(json.dumps({"iteration": iteration, **line, **look.log()}) + "\n")
         for name in LOSSES:
             self.curves[name].append(scalars[name])
         if iteration % EVENTS_EVERY == 0:
             self._write_scalars(iteration, scalars)
+        if look.evaluation:
+            self._write_evaluation(look)
         if iteration % recipe.grid_every == 0:
             self._write_grid(iteration)
-        if iteration % recipe.checkpoint_every == 0:
+        # What an evaluation says holds for the weights that it saw: they are kept together.
+        if saves or look.log():
             self.save()
+        return look
 
     def save(self) -> None:
         """Writes the checkpoint, the generator and the loss curves, if anything is new.
@@ -148,16 +174,24 @@ class Recorder:
         iteration = int(self.gan.iteration)
         if iteration == self.saved_at:
             return
-        for network in (self.gan.generator, self.gan.discriminator):
-            if not all(np.isfinite(weight).all() for weight in network.get_weights()):
-                raise self._diverged(f"the {network.name} has weights that are not")
-        self.portable.set_weights(self.gan.shown_generator.get_weights())
-        runs.write_generator(self.run.generator, self.portable, self.conditions)
+        if fault := self._fault({}, weights=True):
+            raise self._diverged(fault)
+        self._write_generator(self.run.generator)
         plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
         self.events.flush()
         # Last, so that whoever finds this checkpoint finds all the rest as new or newer.
         self.checkpoints.save()
         self.saved_at = iteration
+
+    def _fault(self, scalars: dict[str, float], weights: bool) -> str | None:
+        """Names a loss, or a network whose weights, are not finite; None where all are."""
+        for name in LOSSES:
+            if not math.isfinite(scalars.get(name, 0.0)):
+                return f"{name} is {scalars[name]}"
+        for network in (self.gan.generator, self.gan.discriminator) if weights else ():
+            if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+                return f"the {network.name} has weights that are not"
+        return None
 
     def _diverged(self, fact: str) -> UserError:
         kept = self.checkpoints.paths()
@@ -171,6 +205,22 @@ class Recorder:
         with self.events.as_default(step=iteration):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
+
+    def _write_evaluation(self, look: Look) -> None:
+        """Writes the curves of quality, the events, and the generator if it is the best."""
+        assert look.evaluation  # noqa: S101
+        if look.is_best:
+            self._write_generator(self.run.best_generator)
+        watch = self.quality.watch
+        plots.write_quality(self.run.quality, watch.evaluations, watch.rollbacks)
+        with self.events.as_default(step=look.evaluation.iteration):
+            for name, value in look.log()[EVALUATION].items():
+                if value is not None:
+                    tf.summary.scalar(f"evaluation/{name}", value)
+
+    def _write_generator(self, path: Path) -> None:
+        self.portable.set_weights(self.gan.shown_generator.get_weights())
+        runs.write_generator(path, self.portable, self.conditions)
 
     def _write_grid(self, iteration: int) -> None:
         grid = self.control.grid(self.gan.shown_generator)
@@ -216,88 +266,6 @@ class Stopper:
         # Unbuffered: the signal may have come in the middle of another write.
         with contextlib.suppress(OSError):  # no terminal any more
             os.write(2, b"\nStopping after this iteration; once more to stop without saving.\n")
-
-
-class Clock:
-    """Takes the pace of a training and says how long it will take.
-
-    Where the pictures grow, each stage has a pace and an end of its own.
-
-    Args:
-        start: iterations done before this process began.
-        recipe: `iters`, `stages` (not "auto"), `batch_size` and `n_critic`.
-        quiet: whether no bar can be shown, so that a line a minute stands in for it.
-    """
-
-    def __init__(self, start: int, recipe: Recipe, quiet: bool) -> None:
-        self.recipe = recipe
-        self.quiet = quiet
-        self._stages = growth.parse(recipe.stages) if recipe.grows else []
-        self._last = self._said = time.perf_counter()
-        self._begin(start)
-
-    def _begin(self, start: int) -> None:
-        """Begins to take the pace anew, after so many iterations."""
-        self.start = start
-        self.seconds = 0.0  # that an iteration takes, a running mean
-        self._timed, self._estimated, self._left = 0, False, 0
-        self._side, self._end = 0, self.recipe.iters
-        if self._stages:
-            stage = growth.stage_at(self._stages, start)
-            self._side, self._end = stage.side, int(min(stage.end, self.recipe.iters))
-
-    def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
-        """Notes that an iteration is done.
-
-        Returns:
-            A line to print, when one is due: once the estimate of the whole training, or of
-            each stage, and where no bar is shown the present state once a minute.
-        """
-        now = time.perf_counter()
-        took, self._last = now - self._last, now
-        if iteration > self._end:
-            self._begin(iteration - 1)
-        left = self._left = self._end - iteration
-        if iteration - self.start > WARM_UP:
-            self._timed += 1
-            self.seconds += max(1 / self._timed, 1 / SMOOTHED) * (took - self.seconds)
-        if not self._estimated and timed_enough(self._timed, self._timed * self.seconds):
-            self._estimated = True
-            return estimate(self.seconds, left) if self._is_last() else self._estimate_stage(left)
-        if self.quiet and self._timed and now - self._said > STATUS_SECONDS:
-            self._said = now
-            where = f"iteration {iteration:,} of {self.recipe.iters:,}"
-            if self._side:
-                return f"{where}: {self.state(scalars)}"
-            return f"{where}, {duration(self.seconds * left)} left: {self.state(scalars)}"
-        return None
-
-    def _is_last(self) -> bool:
-        """Whether no other stage comes after the present one."""
-        return self._end == self.recipe.iters
-
-    def _estimate_stage(self, left: int) -> str:
-        return (
-            f"{self._side}x{self._side}: {estimate(self.seconds, left)} "
-            "Larger sizes take longer: their time is told when they begin; --dry-run measures it."
-        )
-
-    def state(self, scalars: dict[str, float]) -> str:
-        """Returns losses, D's mean verdicts, the speed and the stage, in a few words."""
-        rate = self.recipe.reals_an_iteration / self.seconds if self.seconds else 0.0
-        return (
-            f"d_loss {scalars['d_loss']:.3f} a_loss {scalars['a_loss']:.3f} "
-            f"D(real) {scalars['d_real']:.2f} D(fake) {scalars['d_fake']:.2f} "
-            f"{rate:{'.0f' if rate >= 10 else '.2g'}} images/s{self._stage_state(scalars)}"
-        )
-
-    def _stage_state(self, scalars: dict[str, float]) -> str:
-        """The size that pictures have grown to, how far it has faded in, and its time left."""
-        if not self._side:
-            return ""
-        fading = f" fading in {scalars['alpha']:.0%}" if scalars["alpha"] < 1 else ""
-        left = duration(self.seconds * self._left)
-        return f", {self._side}x{self._side}{fading}, {left} left at this size"
 
 
 class MovementCheck:
@@ -365,23 +333,6 @@ def control_latents(count: int, recipe: Recipe, run: Run) -> np.ndarray:
     return np.load(run.control_latents, allow_pickle=False)
 
 
-def timed_enough(count: int, seconds: float) -> bool:
-    """Whether iterations timed so far, lasting so long together, tell the pace."""
-    return count >= TIMED or (count > 0 and seconds >= LONG_ENOUGH)
-
-
-def estimate(seconds: float, left: int) -> str:
-    """Says how long the rest of a training will take, and what would be faster if that is long.
-
-    Args:
-        seconds: that one iteration takes here.
-        left: iterations still to do.
-    """
-    total = seconds * left
-    line = f"{left:,} iterations at {seconds:.2f} s each will take about {duration(total)}."
-    if total > A_DAY:
-        line += (
-            " Faster: a GPU (pip install 'kerasgan[gpu]'), --preset article-lite, a smaller --size"
-            " or --width, fewer --iters."
-        )
-    return line
+def _number(value: float | None) -> float:
+    """Reads a number from the log, where none stands for one that is not finite."""
+    return math.nan if value is None else value

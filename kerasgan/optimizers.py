@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kerasgan.backend import keras
+from kerasgan.backend import keras, tf
 from kerasgan.recipes import Recipe
 
 
@@ -30,8 +30,27 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 }
 
 
+class Rate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that falls with each update, and that can be lowered at any time.
+
+    Args:
+        first: of the first update.
+        decay: the rate is divided by 1 + decay * update.
+        slowdown: a float32 variable, a factor.
+    """
+
+    def __init__(self, first: float, decay: float, slowdown: tf.Variable) -> None:
+        self.first, self.decay, self.slowdown = first, decay, slowdown
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        return self.slowdown * (self.first / (1 + self.decay * tf.cast(step, tf.float32)))
+
+    def get_config(self) -> dict[str, float]:
+        return {"first": self.first, "decay": self.decay}
+
+
 def build_optimizer(
-    recipe: Recipe, network: keras.Model, learning_rate: float
+    recipe: Recipe, network: keras.Model, learning_rate: float, slowdown: tf.Variable
 ) -> keras.optimizers.Optimizer:
     """Builds one network's optimizer, with loss scaling in float16.
 
@@ -39,10 +58,9 @@ def build_optimizer(
         recipe: the fields of "optimizer", and `precision`.
         network: the optimizer's state is made for its trainable weights.
         learning_rate: of the first update.
+        slowdown: a factor on every learning rate, a float32 variable.
     """
-    schedule = keras.optimizers.schedules.InverseTimeDecay(
-        learning_rate, decay_steps=1, decay_rate=recipe.decay
-    )
+    schedule = Rate(learning_rate, recipe.decay, slowdown)
     optimizer = OPTIMIZERS[recipe.optimizer](
         recipe, learning_rate=schedule, clipvalue=recipe.clipvalue or None
     )

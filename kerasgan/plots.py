@@ -1,4 +1,4 @@
-"""The picture of a training's losses."""
+"""Pictures of a training's losses and of its quality."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ import numpy as np
 from kerasgan.files import atomic_path
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from kerasgan.watch import Evaluation
 
 BINS = 500  # more points than the picture has pixels for only blur it
 SPIKES = 0.005  # share of the losses, at either end, that may lie outside of the picture
@@ -46,8 +49,58 @@ def write_losses(
         loss_figure(d_losses, a_losses).savefig(temporary, dpi=100)
 
 
+def quality_figure(evaluations: Sequence["Evaluation"], rollbacks: Sequence[int] = ()) -> "Figure":
+    """Draws KID, and where faces were measured their Frechet distance, over iterations and time.
+
+    Args:
+        evaluations: at least one, in order.
+        rollbacks: iterations after which the training went back, drawn as dashed lines.
+    """
+    from matplotlib.figure import Figure
+
+    unit, seconds = ("hours", 3600) if evaluations[-1].seconds > 7200 else ("minutes", 60)
+    iterations = np.array([e.iteration for e in evaluations])
+    times = np.array([e.seconds / seconds for e in evaluations])
+    distances = [e.face_frechet for e in evaluations if e.face_frechet is not None]
+    rows = 2 if len(distances) == len(evaluations) else 1
+    figure = Figure(figsize=(10, 1 + 2.5 * rows), layout="constrained")
+    panels = figure.subplots(rows, 2, sharex="col", sharey="row", squeeze=False)
+    for column, places in enumerate((iterations, times)):
+        _draw_kid(panels[0, column], places, evaluations)
+        if rows == 2:
+            panels[1, column].plot(places, distances, color="tab:red", marker="o", ms=3)
+        for panel in panels[:, column]:
+            panel.grid(alpha=0.3)
+            panel.set_ylim(bottom=0)
+            for place in np.interp(rollbacks, iterations, places):
+                panel.axvline(place, color="gray", linestyle="--", linewidth=1)
+    panels[-1, 0].set_xlabel("iteration")
+    panels[-1, 1].set_xlabel(f"{unit} of training")
+    for panel, label in zip(panels[:, 0], ("KID x 1000", "face Frechet distance"), strict=False):
+        panel.set_ylabel(label)
+    return figure
+
+
+def _draw_kid(axes: "Axes", places: np.ndarray, evaluations: Sequence["Evaluation"]) -> None:
+    """Draws KID with its 95% interval."""
+    axes.plot(places, [e.kid_x1000 for e in evaluations], color="tab:blue", marker="o", ms=3)
+    lows, highs = ([getattr(e, f"kid_x1000_{end}") for e in evaluations] for end in ("low", "high"))
+    axes.fill_between(places, lows, highs, color="tab:blue", alpha=0.2, linewidth=0)
+
+
+def write_quality(
+    path: str | os.PathLike[str],
+    evaluations: Sequence["Evaluation"],
+    rollbacks: Sequence[int] = (),
+) -> None:
+    """Writes the curves of quality as PNG, whole or not at all."""
+    with atomic_path(path) as temporary:
+        quality_figure(evaluations, rollbacks).savefig(temporary, dpi=100)
+
+
 def _limits(values: np.ndarray) -> tuple[float | None, float | None]:
     """Chooses the loss axis so that a few spikes do not flatten all the rest."""
+    values = values[np.isfinite(values)]
     if not len(values):
         return None, None
     low, high = np.quantile(values, [SPIKES, 1 - SPIKES])

@@ -15,12 +15,14 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
 LOSSES = ("bce", "saturating", "lsgan", "wgan", "wgan-gp", "hinge", "relativistic")
 LABELLED = ("bce", "saturating", "lsgan")  # losses that compare D's output with labels
+ON_COLLAPSE = ("warn", "stop", "rollback")
 SIGNED = ("bce", "saturating", "hinge")  # losses in which the sign of a logit is a verdict
 
 # The headings of `--help`, in its order.
 NETWORKS, LOSS, OPTIMIZER = "networks", "loss", "optimizer"
-REGULARISATION, AUGMENTATION, BOOKKEEPING = "regularisation", "augmentation", "bookkeeping"
-GROUPS = (NETWORKS, LOSS, OPTIMIZER, REGULARISATION, AUGMENTATION, BOOKKEEPING)
+REGULARISATION, AUGMENTATION = "regularisation", "augmentation"
+WATCH, BOOKKEEPING = "watch", "bookkeeping"
+GROUPS = (NETWORKS, LOSS, OPTIMIZER, REGULARISATION, AUGMENTATION, WATCH, BOOKKEEPING)
 
 
 class Rule(NamedTuple):
@@ -196,6 +198,18 @@ class Recipe:
     ada_images: int = _field(AUGMENTATION, 500_000, "reals in which ada may go from 0 to 1", COUNT)
     flip: bool = _field(AUGMENTATION, False, "half of the reals are mirrored, left for right")
 
+    evaluate_every: int = _field(WATCH, 0, "iterations between evaluations of the pictures, whose "
+                                 "best generator is kept; 0 for none", NOT_NEGATIVE,
+                                 resumable=True)
+    evaluate_count: int = _field(WATCH, 1000, "pictures drawn for an evaluation",
+                                 Rule("from 100 to 50000", lambda value: 100 <= value <= 50_000),
+                                 resumable=True)
+    on_collapse: str = _field(WATCH, "warn", "when evaluations show a collapse: rollback goes back "
+                              "to the best weights with half the learning rate, up to 3 times",
+                              choices=ON_COLLAPSE, resumable=True)
+    patience: int = _field(WATCH, 0, "evaluations without a better one after which training "
+                           "stops; 0 never stops it", NOT_NEGATIVE, resumable=True)
+
     iters: int = _field(BOOKKEEPING, 20_000, "iterations in all: --n-critic updates of D and one "
                         "of G each", COUNT, resumable=True)
     batch_size: int = _field(BOOKKEEPING, 16, "real pictures an update of D; it sees as many fakes",
@@ -347,6 +361,13 @@ class Recipe:
             )
 
     def _other_clashes(self) -> Iterator[str]:
+        for name in ("on_collapse", "patience"):
+            value = getattr(self, name)
+            if value not in ("warn", 0) and not self.evaluate_every:
+                yield (
+                    f"`{flag(name)}` goes by evaluations. Received: {value} without any. Type "
+                    "--evaluate-every 500."
+                )
         if self.momentum and self.optimizer == "adam":
             yield (
                 "`--momentum` is for rmsprop and sgd; Adam's is --beta1. Received: "

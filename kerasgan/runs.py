@@ -10,7 +10,9 @@ outputs/000-article-lite/
     conditions.json, control_conditions.json   where conditions steer: their names, with examples
                     and with those of the control grid's rows
     losses.png      both loss curves
+    quality.png     KID and face Frechet distance, where there are evaluations on the way
     generator.keras the generator, for `keras.models.load_model`
+    generator-best.keras   the one of the best evaluation
     checkpoints/    networks, optimizers and iteration, the last few
     events/         TensorBoard's
     evaluation.json, memorisation.png   what `kerasgan.evaluate` measured, once it has
@@ -66,7 +68,9 @@ class Run:
         self.events = self.folder / "events"
         self.log = self.folder / "log.jsonl"
         self.generator = self.folder / "generator.keras"
+        self.best_generator = self.folder / "generator-best.keras"
         self.losses = self.folder / "losses.png"
+        self.quality = self.folder / "quality.png"
         self.reals = self.folder / "reals.png"
         self.rejected = self.folder / "rejected.csv"
         self.control_latents = self.folder / "control_latents.npy"
@@ -366,6 +370,9 @@ class Checkpoints:
         gan: the training's `GAN`.
         folder: where the files are.
         keep: how many checkpoints stay.
+
+    Attributes:
+        spared: an iteration whose checkpoint stays beside those, or None.
     """
 
     def __init__(self, gan: Any, folder: Path, keep: int) -> None:
@@ -374,18 +381,21 @@ class Checkpoints:
         self.gan = gan
         self.folder = folder
         self.keep = keep
+        self.spared: int | None = None
         self._state = tf.train.Checkpoint(**gan.state())
 
     def paths(self) -> list[Path]:
         """Returns the checkpoints' paths, oldest first, as TensorFlow names them."""
         found = [path.with_suffix("") for path in self.folder.glob("iteration-*.index")]
-        return sorted(found, key=lambda path: int(path.name.removeprefix("iteration-")))
+        return sorted(found, key=_iteration_of)
 
     def save(self) -> None:
         """Writes the present state and drops the oldest beyond those kept."""
         self.folder.mkdir(exist_ok=True)
-        self._state.write(str(self.folder / f"iteration-{int(self.gan.iteration)}"))
+        self._state.write(str(self._path(int(self.gan.iteration))))
         for path in self.paths()[: -self.keep]:
+            if _iteration_of(path) == self.spared:
+                continue
             # The index goes first: without it what is left is no checkpoint.
             for part in sorted(self.folder.glob(f"{path.name}.*"), reverse=True):
                 part.unlink()
@@ -400,20 +410,51 @@ class Checkpoints:
         Raises:
             UserError: there are checkpoints, but none can be read.
         """
-        from kerasgan.backend import tf
-
         paths = self.paths()
         for path in reversed(paths):
-            try:
-                self._state.read(str(path)).assert_consumed()
-            except (tf.errors.OpError, *_UNREADABLE) as error:
-                reason = str(error).splitlines()[0]
+            if reason := self._refused(path):
                 print(f"{path} cannot be read ({reason}); trying the one before.")
             else:
                 return int(self.gan.iteration)
         if paths:
             raise UserError(f"A checkpoint should be readable. Received: {self.folder}, with none.")
         return 0
+
+    def has(self, iteration: int) -> bool:
+        """Whether there is a checkpoint of an iteration."""
+        return self._path(iteration) in self.paths()
+
+    def go_back(self, iteration: int) -> None:
+        """Loads the state of an earlier iteration, but for the number of the iteration.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        now, path = int(self.gan.iteration), self._path(iteration)
+        if reason := self._refused(path):
+            raise UserError(
+                f"The checkpoint to go back to should be readable. Received: {path} ({reason}). "
+                "Resume the run: it goes on from its last checkpoint."
+            )
+        self.gan.iteration.assign(now)
+
+    def _path(self, iteration: int) -> Path:
+        return self.folder / f"iteration-{iteration}"
+
+    def _refused(self, path: Path) -> str | None:
+        """Loads a checkpoint; returns why that failed, or None."""
+        from kerasgan.backend import tf
+
+        try:
+            self._state.read(str(path)).assert_consumed()
+        except (tf.errors.OpError, *_UNREADABLE) as error:
+            return str(error).splitlines()[0]
+        return None
+
+
+def _iteration_of(path: Path) -> int:
+    """Returns the iteration that a checkpoint was made after."""
+    return int(path.name.removeprefix("iteration-"))
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

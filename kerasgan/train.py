@@ -16,6 +16,7 @@ from kerasgan.runs import Run, begin_run
 if TYPE_CHECKING:
     from kerasgan.data import Pictures
     from kerasgan.gan import GAN
+    from kerasgan.metrics import Evaluator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,14 +61,16 @@ def work(job: Job, pictures: "Pictures", dry: bool) -> int:
     from kerasgan import dry_run
     from kerasgan.backend import tf
     from kerasgan.gan import GAN
+    from kerasgan.quality import build_evaluator
 
     try:
         gan = GAN(job.recipe)
         if dry:
             dry_run.report(gan, pictures)
             return 0
+        evaluator = build_evaluator(gan.recipe, pictures)
         run = job.run or begin_run(gan.recipe, pictures, out=job.out)
-        return train(gan, pictures, run)
+        return train(gan, pictures, run, evaluator)
     except tf.errors.ResourceExhaustedError as error:
         raise exhausted(error, job.recipe) from error
 
@@ -223,7 +226,7 @@ def exhausted(error: Exception, recipe: Recipe) -> UserError:
     )
 
 
-def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
+def train(gan: "GAN", pictures: "Pictures", run: Run, evaluator: "Evaluator | None") -> int:
     """Trains to the end or to a signal, and says where things are; returns the exit code."""
     from kerasgan import loop
     from kerasgan.data.batches import Batches
@@ -231,13 +234,17 @@ def train(gan: "GAN", pictures: "Pictures", run: Run) -> int:
     recipe = gan.recipe
     print(f"Run: {run.folder} (preset {recipe.preset}, {recipe.size}x{recipe.size}, "
           f"{recipe.precision})")  # fmt: skip
-    stopped = loop.train(gan, Batches.of(pictures, recipe), run)
-    if stopped:
+    ending = loop.train(gan, Batches.of(pictures, recipe), run, evaluator)
+    if ending.signal:
         print(f"Saved after iteration {int(gan.iteration):,}. To go on: "
               f"{run.resume_command()}")  # fmt: skip
-        return 128 + stopped
-    print(f"Done: {int(gan.iteration):,} iterations. See {run.control}, {run.losses}; then type "
-          f"python -m kerasgan.gif {run.folder}")  # fmt: skip
+        return 128 + ending.signal
+    if ending.reason:
+        print(f"Stopped: {ending.reason}. To go on all the same: {run.resume_command()} "
+              "--on-collapse warn --patience 0")  # fmt: skip
+    best = f" The best generator: {run.best_generator}." if run.best_generator.exists() else ""
+    print(f"Done: {int(gan.iteration):,} iterations.{best} See {run.control}, {run.losses}; then "
+          f"type python -m kerasgan.gif {run.folder}")  # fmt: skip
     return 0
 
 

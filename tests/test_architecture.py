@@ -13,14 +13,15 @@ PACKAGE = Path(kerasgan.__file__).parent
 FLOORS = {
     "kerasgan": 0,
     **dict.fromkeys(["cli", "files", "growth"], 0),
-    **dict.fromkeys(["recipes", "images", "latents", "plots"], 1),
-    **dict.fromkeys(["backend"], 2),
-    **dict.fromkeys(["data"], 3),
+    **dict.fromkeys(["recipes", "images", "latents"], 1),
+    **dict.fromkeys(["backend", "pace", "watch"], 2),
+    **dict.fromkeys(["data", "plots"], 3),
     **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 4),
     **dict.fromkeys(["gan", "metrics"], 5),
-    **dict.fromkeys(["loop"], 6),
-    **dict.fromkeys(["dry_run"], 7),
-    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 8),
+    **dict.fromkeys(["quality"], 6),
+    **dict.fromkeys(["loop"], 7),
+    **dict.fromkeys(["dry_run"], 8),
+    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 9),
 }
 COMMANDS = ["train", "data", "gif", "sample", "evaluate"]
 

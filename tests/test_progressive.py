@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_train import assert_same_run
 
-from kerasgan import dry_run, loop, models, runs, train
+from kerasgan import dry_run, loop, models, pace, runs, train
 from kerasgan.backend import keras, tf
 from kerasgan.gan import GAN
 from kerasgan.models import parts, progressive
@@ -273,9 +273,10 @@ def failing_after(last):
     record = loop.Recorder.record
 
     def recorded(self, iteration, scalars):
-        record(self, iteration, scalars)
+        look = record(self, iteration, scalars)
         if iteration == last:
             raise KeyboardInterrupt
+        return look
 
     return recorded
 
@@ -284,9 +285,10 @@ DYING = """
 import os, sys
 from kerasgan import loop, train
 def record(self, iteration, scalars):
-    noted(self, iteration, scalars)
+    look = noted(self, iteration, scalars)
     if iteration == int(sys.argv[1]):
         os._exit(9)
+    return look
 noted, loop.Recorder.record = loop.Recorder.record, record
 train.main(sys.argv[2:])
 """
@@ -337,9 +339,9 @@ def test_the_saved_generator_opens_alone_at_full_size(growing, reals, latents, e
 
 def test_the_pace_is_taken_anew_in_each_stage(growing, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
     recipe = dataclasses.replace(growing, stages="4:20,8:20+20,16:20+rest", iters=1060)
-    clock = loop.Clock(0, recipe, quiet=False)
+    clock = pace.Clock(0, recipe, quiet=False)
     scalars = dict.fromkeys(("d_loss", "a_loss", "d_real", "d_fake"), 0.5)
     said = {}
     for iteration in range(1, 80):
@@ -362,7 +364,7 @@ def test_a_dry_run_times_every_stage(growing, monkeypatch):
     monkeypatch.setattr(gan, "train_on_batch", lambda real: seen.append(step(gan)))
     paces = dry_run.measure_paces(gan, np.zeros((4, 16, 16, 3), np.float32))
     assert [(pace.where, pace.iterations) for pace in paces] == [(" at 4x4", 3), (" at 16x16", 7)]
-    timed = loop.WARM_UP + loop.TIMED
+    timed = pace.WARM_UP + pace.TIMED
     assert seen == [0, 1, 2, 0, 1, 2, 0, *range(3, 3 + timed)]
 
 

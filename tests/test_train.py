@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import loop, train
+from kerasgan import loop, pace, train
 from kerasgan.backend import keras, tf
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN, SCALARS
@@ -199,7 +199,7 @@ def test_a_signal_in_the_last_iteration_is_no_early_stop(tiny, reals, tmp_path, 
 
     monkeypatch.setattr(gan, "train_on_batch", interrupted)
     pixels = np.zeros((4, 32, 32, 3), np.uint8)
-    assert loop.train(gan, Batches(pixels, 4, 0), Run(tmp_path)) is None
+    assert loop.train(gan, Batches(pixels, 4, 0), Run(tmp_path)) == (None, None)
     assert Checkpoints(gan, Run(tmp_path).checkpoints, 3).restore() == 3
 
 
@@ -207,7 +207,7 @@ def test_trains_outside_the_main_thread(tiny, tmp_path):
     gan = GAN(dataclasses.replace(tiny, iters=2))
     batches = Batches(np.zeros((4, 32, 32, 3), np.uint8), 4, 0)
     with ThreadPoolExecutor() as pool:
-        assert pool.submit(loop.train, gan, batches, Run(tmp_path)).result() is None
+        assert pool.submit(loop.train, gan, batches, Run(tmp_path)).result() == (None, None)
 
 
 def test_memory_and_disk_that_run_out_are_explained(tiny):
@@ -336,19 +336,19 @@ def test_dry_run_measures_and_writes_nothing(faces_folder, tmp_path, capsys, mon
 
 
 def test_a_long_run_is_told_what_would_be_faster():
-    assert loop.estimate(0.18, 20_000) == "20,000 iterations at 0.18 s each will take about 60 min."
-    slow = loop.estimate(40.0, 20_000)
+    assert pace.estimate(0.18, 20_000) == "20,000 iterations at 0.18 s each will take about 60 min."
+    slow = pace.estimate(40.0, 20_000)
     assert "9.3 days" in slow and "--preset article-lite" in slow
 
 
 @pytest.mark.parametrize(
     ("seconds", "at"),
-    [(0.1, loop.WARM_UP + loop.TIMED), (5.0, loop.WARM_UP + 4), (60.0, loop.WARM_UP + 1)],
+    [(0.1, pace.WARM_UP + pace.TIMED), (5.0, pace.WARM_UP + 4), (60.0, pace.WARM_UP + 1)],
 )
 def test_the_estimate_comes_once_and_early(tiny, monkeypatch, seconds, at):
     now = [100.0]
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
-    clock = loop.Clock(50, dataclasses.replace(tiny, iters=1050), quiet=False)
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
+    clock = pace.Clock(50, dataclasses.replace(tiny, iters=1050), quiet=False)
     said = {}
     for done in range(1, 30):
         now[0] += seconds
@@ -361,8 +361,8 @@ def test_the_estimate_comes_once_and_early(tiny, monkeypatch, seconds, at):
 
 def test_where_no_bar_is_shown_a_line_comes_every_minute(tiny, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
-    clock = loop.Clock(0, dataclasses.replace(tiny, iters=1000), quiet=True)
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
+    clock = pace.Clock(0, dataclasses.replace(tiny, iters=1000), quiet=True)
     lines = []
     for done in range(1, 201):
         now[0] += 1.0

@@ -61,6 +61,7 @@ class Evaluator:
         detect: whether to look for faces.
         weights: a file for the features `inception`.
         quiet: whether to show no progress bars.
+        looked_at: pictures shown to the detector, which is slow; all unless given.
 
     Raises:
         UserError: a package or weights cannot be had, or there are too few pictures.
@@ -76,14 +77,21 @@ class Evaluator:
         detect: bool = True,
         weights: Path | None = None,
         quiet: bool = False,
+        looked_at: int | None = None,
     ) -> None:
         _require_enough(len(pictures.pixels), 2 * MIN_COUNT, f"in {pictures.source}")
         _require_enough(count, MIN_COUNT, "generated; raise -n")
         self.pictures, self.count, self.seed, self.quiet = pictures, count, seed, quiet
+        self.looked_at = count if looked_at is None else min(looked_at, count)
         self.order = np.random.default_rng(0).permutation(len(pictures.pixels))[:MAX_REALS]
         self.networks = [networks.load(name, weights) for name in dict.fromkeys(features)]
         self.detector = _load_detector() if detect else None
         self.reals = self._describe_reals()
+
+    @property
+    def faces_in_reals(self) -> float:
+        """Share of the real pictures that were looked at with a face in them, 0 to 1."""
+        return 0.0 if self.reals.found is None else float(self.reals.found.mean())
 
     def measure(
         self, generate: Callable[[np.ndarray], np.ndarray], latent_dim: int
@@ -115,7 +123,10 @@ class Evaluator:
             )
         _require_enough(len(pictures), MIN_COUNT, "to measure")
         described = {net.name: net(pictures, quiet=self.quiet) for net in self.networks}
-        found = self.detector(pictures, quiet=self.quiet) if self.detector else None
+        found = None
+        if self.detector:
+            shown = pictures if self.looked_at == self.count else pictures[: self.looked_at]
+            found = self.detector(shown, quiet=self.quiet)
         return Description(described, found)
 
     def compare(self, fakes: Description, reals: Description | None = None) -> dict[str, Any]:
@@ -128,7 +139,8 @@ class Evaluator:
         Returns:
             `count`, `faces_found` where they were looked for, and for each features' name
             `kid_x1000`, the bounds of its 95% interval `kid_x1000_low` and `kid_x1000_high`,
-            `frechet`, `precision` and `recall`.
+            `frechet`, `precision`, `recall` and `diversity`: how far a picture is from the most
+            similar other one, in the median, in shares of the same among the reals.
         """
         reals = reals or self.reals
         figures: dict[str, Any] = {"count": len(fakes)}
@@ -209,7 +221,8 @@ class Evaluator:
         }
         parts = {net.name: net.protocol | estimators for net in self.networks}
         if self.detector is not None:
-            parts["faces"] = self.detector.protocol
+            some = {} if self.looked_at == self.count else {"looked_at": self.looked_at}
+            parts["faces"] = self.detector.protocol | some
         named = {name: {"id": _identify(common | part), **part} for name, part in parts.items()}
         return {**common, "seed": self.seed, "parts": named}
 
@@ -220,7 +233,7 @@ class Evaluator:
         }
         found = None
         if self.detector is not None:
-            order = self.order[: self.count]
+            order = self.order[: self.looked_at]
             found = self._remembered("faces", self.detector.protocol, order, self.detector)
         return Description(described, found)
 
@@ -253,7 +266,13 @@ def _figures(fakes: np.ndarray, reals: np.ndarray, seed: int) -> dict[str, float
         "frechet": frechet_distance(statistics(fakes), statistics(reals)),
         "precision": precision,
         "recall": recall,
+        "diversity": float(_median_gap(fakes[:same]) / max(_median_gap(reals[:same]), 1e-12)),
     }
+
+
+def _median_gap(features: np.ndarray) -> float:
+    """Returns how far a picture is from the most similar other one, in the median."""
+    return float(np.median(kth_nearest(features, 1, features)))
 
 
 def _load_detector() -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kerasgan.metrics.features import FEATURES
 
-_COLUMNS = "{:<20}{:<13}{:>8}  {:<26}{:>9}{:>11}{:>8}"
+_COLUMNS = "{:<20}{:<13}{:>8}  {:<26}{:>9}{:>11}{:>8}{:>11}"
 
 
 def table(report: dict[str, Any]) -> str:
@@ -20,7 +20,14 @@ def table(report: dict[str, Any]) -> str:
 
 def _distances(report: dict[str, Any]) -> Iterator[str]:
     yield _COLUMNS.format(
-        "features", "pictures", "n", "KID x 1000 (95%)", "Frechet", "precision", "recall"
+        "features",
+        "pictures",
+        "n",
+        "KID x 1000 (95%)",
+        "Frechet",
+        "precision",
+        "recall",
+        "diversity",
     ).rstrip()
     for name in report["generated"]:
         if name not in FEATURES:
@@ -36,6 +43,7 @@ def _distances(report: dict[str, Any]) -> Iterator[str]:
                 f"{figures['frechet']:.3f}",
                 f"{figures['precision']:.3f}",
                 f"{figures['recall']:.3f}",
+                f"{figures['diversity']:.2f}",
             )
 
 

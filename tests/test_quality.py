@@ -1,0 +1,261 @@
+"""Evaluations on the way: what they leave in the run, and how a collapse is mended."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from test_train import assert_same_run, last_saved, words
+
+from kerasgan import loop, train
+from kerasgan.backend import tf
+from kerasgan.data.batches import Batches
+from kerasgan.gan import GAN
+from kerasgan.images import write_png
+from kerasgan.quality import Quality, build_evaluator
+from kerasgan.runs import Run, load_generator
+
+
+class Told:
+    """Stands for an evaluator: says of each evaluation, in order, what it is told to say.
+
+    Args:
+        kids: KID x 1000 of each.
+        diversities: of each; 0.8 unless given.
+    """
+
+    networks = (type("Network", (), {"name": "features"}),)
+    faces_in_reals = 1.0
+
+    def __init__(self, kids, diversities=None):
+        self.kids, self.diversities = iter(kids), iter(diversities or [0.8] * len(kids))
+
+    def measure(self, generate, latent_dim):
+        assert generate(np.zeros((2, latent_dim), np.float32)).dtype == np.uint8
+        kid = float(next(self.kids))
+        bounds = {"kid_x1000_low": kid - 9, "kid_x1000_high": kid + 9}
+        first = {"kid_x1000": kid, **bounds, "diversity": next(self.diversities)}
+        return {"features": first, "face": {"frechet": kid / 1000}, "faces_found": 0.5}
+
+
+@pytest.fixture
+def recipe(tiny):
+    """Evaluated every two iterations; goes back where it collapses."""
+    often = {"checkpoint_every": 3, "grid_every": 100, "control_latents": 4}
+    return dataclasses.replace(
+        tiny, evaluate_every=2, on_collapse="rollback", iters=8, keep_checkpoints=1, **often
+    )
+
+
+def run_it(recipe, reals, folder, evaluator, spoil=None):
+    """Trains; returns the run, its `GAN` and how it ended."""
+    folder.mkdir(exist_ok=True)
+    gan, run = GAN(recipe), Run(folder)
+    if spoil:
+        spoil(gan)
+    pixels = np.uint8((reals + 1) * 127)
+    return run, gan, loop.train(gan, Batches(pixels, 4, 0), run, evaluator)
+
+
+def evaluations(run):
+    return {int(x["iteration"]): x["evaluation"] for x in run.read_log() if "evaluation" in x}
+
+
+def test_an_evaluation_is_kept_in_log_curves_events_and_best_generator(recipe, reals, tmp_path):
+    run, gan, ending = run_it(recipe, reals, tmp_path / "run", Told([500, 300, 350, 340]))
+    assert ending == (None, None)
+    kept = evaluations(run)
+    assert {i: e["kid_x1000"] for i, e in kept.items()} == {2: 500, 4: 300, 6: 350, 8: 340}
+    assert kept[4]["face_frechet"] == 0.3 and kept[4]["faces_found"] == 0.5
+    accuracies = [line["d_accuracy"] for line in run.read_log()]
+    assert kept[4]["d_accuracy"] == pytest.approx(np.mean(accuracies[2:4]))
+    seconds = [e["seconds"] for e in kept.values()]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    assert run.quality.exists()
+
+    best, last = load_generator(run.best_generator), load_generator(run.folder)
+    assert not np.array_equal(best.get_weights()[0], last.get_weights()[0])
+    gan.iteration.assign(8)
+    quality = loop.Recorder(gan, run).quality
+    quality.checkpoints.go_back(4)
+    assert int(gan.iteration) == 8
+    for ours, theirs in zip(best.get_weights(), gan.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_best_checkpoint_outlives_the_others(recipe, reals, tmp_path):
+    run, _, _ = run_it(recipe, reals, tmp_path / "run", Told([500, 300, 350, 340]))
+    names = sorted(path.stem for path in run.checkpoints.glob("*.index"))
+    assert names == ["iteration-4", "iteration-8"]
+
+
+def collapsing():
+    """Alike at iteration 6, after its best at iteration 4."""
+    return Told([500, 300, 350, 280], [0.8, 0.8, 0.1, 0.8])
+
+
+def test_a_collapse_goes_back_to_the_best_weights_with_half_the_rate(
+    recipe, reals, tmp_path, capsys
+):
+    run, gan, ending = run_it(recipe, reals, tmp_path / "run", collapsing())
+    assert ending == (None, None)
+    said = capsys.readouterr().out
+    assert "collapse: after iteration 6 the samples are a few pictures over and over" in said
+    assert "the weights of iteration 4, with 0.5 times the learning rate" in said
+    log = run.read_log()
+    assert [line["iteration"] for line in log] == list(range(1, 9))
+    assert [line.get("rolled_back_to") for line in log] == [None] * 5 + [4, None, None]
+    assert float(gan.slowdown) == 0.5
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.5e-4, rel=1e-3)
+
+    # What was saved after iteration 6 is iteration 4, but for its number.
+    half = dataclasses.replace(recipe, iters=6)
+    other, _, _ = run_it(half, reals, tmp_path / "other", collapsing())
+    before = tf.train.load_checkpoint(str(other.checkpoints / "iteration-4"))
+    after = tf.train.load_checkpoint(str(other.checkpoints / "iteration-6"))
+    for name in before.get_variable_to_shape_map().keys() - {"_CHECKPOINTABLE_OBJECT_GRAPH"}:
+        if name.startswith("iteration/"):
+            assert (before.get_tensor(name), after.get_tensor(name)) == (4, 6)
+        else:
+            np.testing.assert_array_equal(before.get_tensor(name), after.get_tensor(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stopped_at", [6, 7])
+def test_resumed_round_a_rollback_equals_one_run(recipe, reals, tmp_path, stopped_at):
+    whole, *_ = run_it(recipe, reals, tmp_path / "whole", collapsing())
+    short = dataclasses.replace(recipe, iters=stopped_at)
+    run_it(short, reals, tmp_path / "parts", collapsing())
+    rest = collapsing()
+    for _ in range(stopped_at // 2):
+        rest.measure(lambda x: np.zeros(1, np.uint8), 1)
+    parts, gan, _ = run_it(recipe, reals, tmp_path / "parts", rest)
+    assert float(gan.slowdown) == 0.5
+    for run in (whole, parts):
+        lines = run.read_log()
+        for line in lines:
+            if line.get("evaluation"):
+                assert line["evaluation"].pop("seconds") > 0
+        run.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert_same_run(whole, parts)
+    for ours, theirs in zip(
+        *(load_generator(run.best_generator).get_weights() for run in (whole, parts)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_going_back_is_bounded_then_it_stops(recipe, reals, tmp_path, capsys):
+    recipe = dataclasses.replace(recipe, iters=100)
+    told = Told([300, *[400] * 20], [0.8, *[0.1] * 20])
+    run, gan, ending = run_it(recipe, reals, tmp_path / "run", told)
+    assert float(gan.slowdown) == 0.125
+    assert capsys.readouterr().out.count("Going back to the weights of iteration 2,") == 3
+    assert "it has been brought back 3 times" in ending.reason
+    assert len(run.read_log()) == last_saved(run) == 10
+
+
+@pytest.mark.parametrize("policy", ["warn", "stop"])
+def test_a_collapse_may_only_be_told_or_stop(recipe, reals, tmp_path, capsys, policy):
+    recipe = dataclasses.replace(recipe, on_collapse=policy)
+    run, gan, ending = run_it(recipe, reals, tmp_path / "run", collapsing())
+    said = capsys.readouterr().out
+    if policy == "warn":
+        assert ending.reason is None and len(run.read_log()) == 8
+        assert "warning: after iteration 6 the samples" in said and "generator-best" in said
+    else:
+        assert "after iteration 6 the samples" in ending.reason and len(run.read_log()) == 6
+    assert float(gan.slowdown) == 1
+
+
+def test_patience_stops_a_training_that_does_not_improve(recipe, reals, tmp_path):
+    recipe = dataclasses.replace(recipe, patience=2, iters=100)
+    run, _, ending = run_it(recipe, reals, tmp_path / "run", Told([500, 300, 310, 320]))
+    assert ending.reason == "2 evaluations were no better than after iteration 4"
+    assert len(run.read_log()) == last_saved(run) == 8
+
+
+def poison(gan):
+    """Makes the fifth iteration, first time round, one of numbers that are not."""
+    step, seen = gan.train_on_batch, []
+
+    def poisoned(real):
+        seen.append(real)
+        scalars = step(real * (math.nan if len(seen) == 5 else 1))
+        return scalars
+
+    gan.train_on_batch = poisoned
+
+
+def test_losses_that_are_not_finite_are_rolled_back_too(recipe, reals, tmp_path, capsys):
+    run, gan, ending = run_it(recipe, reals, tmp_path / "run", Told([5, 3, 4, 4]), spoil=poison)
+    assert "d_loss is nan, which is not finite. Going back to the weights of iteration 4" in (
+        capsys.readouterr().out
+    )
+    log = run.read_log()
+    assert len(log) == 8 and log[4]["d_loss"] is None and log[4]["rolled_back_to"] == 4
+    assert "NaN" not in run.log.read_text()
+    assert all(np.isfinite(weight).all() for weight in gan.generator.get_weights())
+    assert ending == (None, None) and run.losses.exists()
+
+
+def test_without_anything_to_go_back_to_they_end_the_training(recipe, reals, tmp_path):
+    recipe = dataclasses.replace(recipe, evaluate_every=50)
+    with pytest.raises(loop.UserError, match="After iteration 5 d_loss is nan"):
+        run_it(recipe, reals, tmp_path / "run", Told([]), spoil=poison)
+
+
+def test_time_of_evaluations_is_not_training_time(recipe, reals, tmp_path, monkeypatch):
+    gan = GAN(dataclasses.replace(recipe, evaluate_every=10))
+    checkpoints = loop.Recorder(gan, Run(tmp_path)).checkpoints
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    scalars = {"d_accuracy": 0.5}
+
+    class Slow(Told):
+        def measure(self, *args):
+            now[0] += 1000
+            return super().measure(*args)
+
+    quality = Quality(gan, Slow([9, 9, 9]), checkpoints, None)
+    quality.resume([])
+    looks = []
+    for iteration in range(1, 31):
+        now[0] += 2.0
+        looks.append(quality.look(iteration, scalars, None))
+    told = [look.evaluation.seconds for look in looks if look.evaluation]
+    assert told == [20, 40, 60]
+    assert looks[9].seconds == 1000
+    assert "took 17 min" in looks[9].lines[0] and "98% of the time" in looks[9].lines[0]
+
+    # Resumed after iteration 35, its five iterations are reckoned at the new pace.
+    lines = [{"iteration": i + 1, **scalars, **look.log()} for i, look in enumerate(looks)]
+    lines += [{"iteration": i, **scalars} for i in range(31, 36)]
+    gan.iteration.assign(35)
+    quality = Quality(gan, Told([9]), checkpoints, None)
+    quality.resume(lines)
+    for iteration in range(36, 41):
+        now[0] += 3.0
+        look = quality.look(iteration, scalars, None)
+    assert look.evaluation.seconds == 60 + 10 * 3
+
+
+def test_no_evaluations_no_evaluator(tiny):
+    assert build_evaluator(tiny, None) is None
+
+
+@pytest.mark.slow
+def test_evaluated_on_the_way_by_the_command(faces_folder, tmp_path, capsys):
+    """With the true networks; pictures of noise hold no faces, and none are asked for."""
+    out = tmp_path / "run"
+    for index in range(10, 40):
+        noise = np.random.default_rng(index).integers(0, 256, (32, 32, 3), np.uint8)
+        write_png(faces_folder / f"{index}.png", noise)
+    more = ("--evaluate-every", 4, "--evaluate-count", 100, "--iters", 8, "--out", out)
+    assert train.main(words(faces_folder, tmp_path, *more)) == 0
+    said = capsys.readouterr().out
+    assert "An evaluation took" in said and f"The best generator: {out}/generator-best" in said
+    first, second = evaluations(Run(out)).values()
+    assert first["face_frechet"] is None and first["faces_found"] is None
+    assert first["kid_x1000_low"] < first["kid_x1000"] < first["kid_x1000_high"]
+    assert (out / "quality.png").exists() and second["diversity"] < 1
