@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasgan.metrics import report
+from kerasgan.metrics import evaluator, report
 from kerasgan.metrics.cache import remembered
 from kerasgan.metrics.frechet import frechet_distance, statistics
 from kerasgan.metrics.kid import kid, mmd2, subset_size
@@ -213,7 +213,7 @@ def test_the_sheet_sets_each_sample_left_of_its_training_picture():
 
 def test_the_table_names_the_protocol_of_every_figure():
     figures = {"kid_x1000": 362.64, "kid_x1000_low": 350.0, "kid_x1000_high": 375.24,
-               "frechet": 0.944, "precision": 0.0204, "recall": 0.0}  # fmt: skip
+               "frechet": 0.944, "precision": 0.0204, "recall": 0.0, "diversity": 0.817}  # fmt: skip
     text = report.table({
         "generated": {"count": 2000, "face": figures, "faces_found": 0.55},
         "floor": {"count": 1100, "face": figures | {"kid_x1000": -0.21}},
@@ -227,9 +227,20 @@ def test_the_table_names_the_protocol_of_every_figure():
     lines = text.splitlines()
     assert lines[1].split() == [
         "face", "generated", "2,000", "362.6", "(350.0", "to", "375.2)", "0.944", "0.020", "0.000",
+        "0.82",
     ]  # fmt: skip
     assert lines[2].split()[:5] == ["face", "real", "halves", "1,100", "-0.2"]
     assert "55.0% of the generated pictures, 99.5% of the real ones, 0.0% of noise" in text
     assert "face [0123abcd]: resize 48x48" in text
     assert "against 2,201 real ones, data abababababab" in text
     assert "published Inception" in text
+
+
+def test_diversity_is_the_gap_to_the_most_similar_other_picture():
+    """By hand: gaps of 3, 3 and 4, median 3, among reals; of copies of one picture 0."""
+    reals = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0], [50.0, 50.0]])
+    assert evaluator._median_gap(reals[:3]) == pytest.approx(3)
+    assert evaluator._median_gap(2 * reals[:3]) == pytest.approx(6)
+    assert evaluator._median_gap(np.ones((5, 2))) == pytest.approx(0, abs=1e-6)
+    # A few pictures over and over, however far apart.
+    assert evaluator._median_gap(np.repeat(reals, 2, axis=0)) == pytest.approx(0, abs=1e-6)
