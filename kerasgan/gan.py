@@ -9,7 +9,7 @@ import numpy as np
 from kerasgan import augment, backend, models, penalties
 from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
-from kerasgan.losses import LOSSES
+from kerasgan.losses import LOSSES, Loss
 from kerasgan.optimizers import build_optimizer
 from kerasgan.recipes import LABELLED, Recipe, resolve_stages
 
@@ -116,7 +116,8 @@ class GAN(keras.Model):
         Returns:
             d_loss and a_loss (the adversarial model's, that is the generator's); D's mean verdict
             on reals (d_real) and on fakes (d_fake), all before the network's own update;
-            d_fake_after, that on the fakes of the generator's update, after D's; d_accuracy, the
+            d_fake_after, that on the fakes of the generator's update, after D's (before, where the
+            updates are simultaneous); d_accuracy, the
             share of pairs of a real and a fake in which D puts the real higher, 0.5 by chance.
             With ADA also augment, the share of pictures changed. Where the pictures grow also side
             and alpha, their size and the share of that size's layers in them.
@@ -162,6 +163,19 @@ class GAN(keras.Model):
         recipe = self.recipe
         if self.growing:
             real = self.growing.seen(real)
+        if recipe.simultaneous:
+            scalars = self._simultaneous_step(real, conditions)
+        else:
+            scalars = self._alternating_step(real, conditions)
+        self._average()
+        self.iteration.assign_add(1)
+        return {name: scalars[name] for name in self._reported()}
+
+    def _alternating_step(
+        self, real: tf.Tensor, conditions: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """Moves D, `n_critic` times, and then G against the D that has moved."""
+        recipe = self.recipe
         for update, (reals, given) in enumerate(_shares(real, conditions, recipe.n_critic)):
             latents = self._latents(tf.shape(reals)[0], "d_latents", update)
             with tf.GradientTape() as tape:
@@ -172,11 +186,38 @@ class GAN(keras.Model):
             latents = self._latents(tf.shape(reals)[0], "g_latents")
             with tf.GradientTape() as tape:
                 fakes = self._draw(_inputs(latents, given), True)
-        a_scalars = self._generator_step(reals, fakes, tape, given)
+        return d_scalars | self._generator_step(reals, fakes, tape, given)
 
-        self._average()
-        self.iteration.assign_add(1)
-        return {name: (d_scalars | a_scalars)[name] for name in self._reported()}
+    def _simultaneous_step(self, reals: tf.Tensor, given: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """Moves both networks, each against the other as it was, from one pass of D.
+
+        Each logit depends on its own picture alone, so the slopes of G's loss at the fakes are
+        those of D's loss times a number for each fake: the ratio of the slopes at its logit.
+        """
+        loss, optimizer = LOSSES[self.recipe.loss], self.discriminator_optimizer
+        latents = self._latents(tf.shape(reals)[0], "d_latents")
+        with tf.GradientTape() as g_tape:
+            fakes = self._draw(_inputs(latents, given), True)
+        with tf.GradientTape() as tape:
+            tape.watch(fakes)
+            real_view = self._view(reals, "real_view")
+            fake_view = self._view(fakes, "fake_view")
+            streams = ("d_real_dropout", "d_dropout")
+            logits = self._both_logits(real_view, fake_view, True, streams, given=given)
+            labels = self._labels(tf.shape(logits[0]))
+            d_loss = loss.discriminator(*logits, *labels)
+            penalised = self._penalised(d_loss, real_view, tf.stop_gradient(fake_view), 0, given)
+        variables = [weight.value for weight in self.discriminator.trainable_weights]
+        *d_gradients, at_fakes = tape.gradient(penalised, [*variables, fakes])
+        a_loss, ratio = _slope_ratio(loss, *logits, labels)
+        variables = [weight.value for weight in self.generator.trainable_weights]
+        upstream = at_fakes * ratio[:, :, tf.newaxis, tf.newaxis]
+        g_gradients = g_tape.gradient(fakes, variables, output_gradients=upstream)
+        optimizer.apply(d_gradients, self.discriminator.trainable_weights)
+        self.generator_optimizer.apply(g_gradients, self.generator.trainable_weights)
+        self._normalise()
+        scalars = self._discriminator_scalars(d_loss, *logits)
+        return scalars | {"a_loss": a_loss, "d_fake_after": scalars["d_fake"]}
 
     def _discriminator_step(
         self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None = None
@@ -196,6 +237,13 @@ class GAN(keras.Model):
         self._update(optimizer, tape, objective, self.discriminator)
         self._clip()
         self._normalise()
+        return self._discriminator_scalars(d_loss, real_logits, fake_logits)
+
+    def _discriminator_scalars(
+        self, d_loss: tf.Tensor, real_logits: tf.Tensor, fake_logits: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Adapts the augmentation to D's logits, and returns what is told of D's update."""
+        loss = LOSSES[self.recipe.loss]
         self._adapt(real_logits)
         return {
             "d_loss": d_loss,
@@ -424,6 +472,18 @@ def _inputs(first: tf.Tensor, given: tf.Tensor | None) -> tf.Tensor | list[tf.Te
 def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
     """Another seed, int64 (2,), for each number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))
+
+
+def _slope_ratio(
+    loss: Loss, real_logits: tf.Tensor, fake_logits: tf.Tensor, labels: tuple[tf.Tensor, ...]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns G's loss, and the slopes of G's loss at the fakes' logits over those of D's loss."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(fake_logits)
+        d_loss = loss.discriminator(real_logits, fake_logits, *labels)
+        a_loss = loss.generator(fake_logits, *([real_logits] if loss.paired else []))
+    d_slopes, a_slopes = (tape.gradient(value, fake_logits) for value in (d_loss, a_loss))
+    return a_loss, tf.math.divide_no_nan(a_slopes, d_slopes)
 
 
 def _forget(optimizer: keras.optimizers.Optimizer) -> None:

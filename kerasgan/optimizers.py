@@ -1,5 +1,6 @@
 """The optimizers of both networks."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -31,22 +32,26 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 
 
 class Rate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that falls with each update, and that can be lowered at any time.
+    """A learning rate that rises, then falls, and that can be lowered at any time.
 
     Args:
         first: of the first update.
-        decay: the rate is divided by 1 + decay * update.
+        recipe: `decay` and `warm_up`.
         slowdown: a float32 variable, a factor.
     """
 
-    def __init__(self, first: float, decay: float, slowdown: tf.Variable) -> None:
-        self.first, self.decay, self.slowdown = first, decay, slowdown
+    def __init__(self, first: float, recipe: Recipe, slowdown: tf.Variable) -> None:
+        self.first, self.recipe, self.slowdown = first, recipe, slowdown
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        return self.slowdown * (self.first / (1 + self.decay * tf.cast(step, tf.float32)))
+        step = tf.cast(step, tf.float32)
+        rate = self.slowdown * (self.first / (1 + self.recipe.decay * step))
+        if warm_up := self.recipe.warm_up:
+            rate *= tf.minimum((step + 1) / warm_up, 1.0)
+        return rate
 
-    def get_config(self) -> dict[str, float]:
-        return {"first": self.first, "decay": self.decay}
+    def get_config(self) -> dict[str, Any]:
+        return {"first": self.first, "recipe": dataclasses.asdict(self.recipe)}
 
 
 def build_optimizer(
@@ -60,7 +65,7 @@ def build_optimizer(
         learning_rate: of the first update.
         slowdown: a factor on every learning rate, a float32 variable.
     """
-    schedule = Rate(learning_rate, recipe.decay, slowdown)
+    schedule = Rate(learning_rate, recipe, slowdown)
     optimizer = OPTIMIZERS[recipe.optimizer](
         recipe, learning_rate=schedule, clipvalue=recipe.clipvalue or None
     )

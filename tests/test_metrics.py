@@ -213,7 +213,8 @@ def test_the_sheet_sets_each_sample_left_of_its_training_picture():
 
 def test_the_table_names_the_protocol_of_every_figure():
     figures = {"kid_x1000": 362.64, "kid_x1000_low": 350.0, "kid_x1000_high": 375.24,
-               "frechet": 0.944, "precision": 0.0204, "recall": 0.0, "diversity": 0.817}  # fmt: skip
+               "frechet": 0.944, "precision": 0.0204, "recall": 0.0,
+               "diversity": 0.817}  # fmt: skip
     text = report.table({
         "generated": {"count": 2000, "face": figures, "faces_found": 0.55},
         "floor": {"count": 1100, "face": figures | {"kid_x1000": -0.21}},

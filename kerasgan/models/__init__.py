@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasgan import images
 from kerasgan.backend import keras
-from kerasgan.models import article, dcgan, mlp, progressive
+from kerasgan.models import article, dcgan, fast, mlp, progressive
 from kerasgan.models.parts import SpectralNormalization
 from kerasgan.models.progressive import Growing
 from kerasgan.recipes import Recipe
@@ -34,6 +34,7 @@ GENERATE_BATCH = 16  # fixed: a picture must not depend on how many are drawn wi
 NETWORKS = {
     "article": (article.build_generator, article.build_discriminator),
     "dcgan": (dcgan.build_generator, dcgan.build_discriminator),
+    "fast": (fast.build_generator, fast.build_discriminator),
     "mlp": (mlp.build_generator, mlp.build_discriminator),
     "progressive": (progressive.build_generator, progressive.build_discriminator),
 }
