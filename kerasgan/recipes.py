@@ -136,7 +136,8 @@ class Recipe:
                        "brings along what its paper sets beside it, unless that is typed too: wgan "
                        "--clip-weights 0.01 --n-critic 5, wgan-gp --gp 10 --penalty-every 1 "
                        "--n-critic 5 --no-d-batch-norm, both --r1 0 --r2 0, losses without "
-                       "labels --label-noise 0", choices=LOSSES)
+                       "labels --label-noise 0, all but bce and relativistic --no-simultaneous",
+                       choices=LOSSES)
     n_critic: int = _field(LOSS, 1, "updates of D an iteration, each with reals of its own", COUNT)
     label_noise: float = _field(LOSS, 0.05, "D's labels are moved by this times uniform [0, 1)",
                                 BELOW_ONE)
@@ -467,14 +468,17 @@ PRESETS["conditional"] = dataclasses.replace(
 )  # fmt: skip
 
 _NO_LABELS = {"label_noise": 0.0, "label_smoothing": 0.0, "label_flips": 0.0}
+_APART = {"simultaneous": False}
 _NO_SLOPE = {"r1": 0.0, "r2": 0.0}  # each has its own bound on D's slope
 
 # What a loss that is typed brings along, unless that is typed too: its paper's figures.
 COMPANIONS: dict[str, dict[str, Any]] = {
-    "wgan": {**_NO_LABELS, **_NO_SLOPE, "clip_weights": 0.01, "n_critic": 5},
-    "wgan-gp": {**_NO_LABELS, **_NO_SLOPE, "gp": 10.0, "penalty_every": 1, "n_critic": 5,
+    "saturating": _APART,
+    "lsgan": _APART,
+    "wgan": {**_NO_LABELS, **_NO_SLOPE, **_APART, "clip_weights": 0.01, "n_critic": 5},
+    "wgan-gp": {**_NO_LABELS, **_NO_SLOPE, **_APART, "gp": 10.0, "penalty_every": 1, "n_critic": 5,
                 "d_batch_norm": False},
-    "hinge": _NO_LABELS,
+    "hinge": {**_NO_LABELS, **_APART},
     "relativistic": _NO_LABELS,
 }
 
