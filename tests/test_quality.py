@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_train import assert_same_run, last_saved, words
 
-from kerasgan import loop, train
+from kerasgan import loop, train, watch
 from kerasgan.backend import tf
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN
@@ -245,17 +245,35 @@ def test_no_evaluations_no_evaluator(tiny):
 
 
 @pytest.mark.slow
-def test_evaluated_on_the_way_by_the_command(faces_folder, tmp_path, capsys):
-    """With the true networks; pictures of noise hold no faces, and none are asked for."""
+def test_a_true_collapse_is_seen_and_brought_back_by_the_command(
+    faces_folder, tmp_path, capsys, monkeypatch
+):
+    """With the true networks: after iteration 6 every latent gives the same picture."""
     out = tmp_path / "run"
     for index in range(10, 40):
         noise = np.random.default_rng(index).integers(0, 256, (32, 32, 3), np.uint8)
         write_png(faces_folder / f"{index}.png", noise)
-    more = ("--evaluate-every", 4, "--evaluate-count", 100, "--iters", 8, "--out", out)
-    assert train.main(words(faces_folder, tmp_path, *more)) == 0
+    step, spoiled = GAN.train_on_batch, []
+
+    def spoiling(gan, real):
+        scalars = step(gan, real)
+        if int(gan.iteration) == 6:
+            spoiled.append(gan)
+            gan.generator.weights[0].assign(tf.zeros(gan.generator.weights[0].shape))
+        return scalars
+
+    monkeypatch.setattr(GAN, "train_on_batch", spoiling)
+    monkeypatch.setattr(watch, "ALIKE", 0.02)  # networks hardly trained draw nearly the same
+    more = ("--evaluate-every", 4, "--evaluate-count", 100, "--iters", 12, "--out", out)
+    command = words(faces_folder, tmp_path, *more, "--on-collapse", "rollback")
+    assert train.main(command) == 0
     said = capsys.readouterr().out
     assert "An evaluation took" in said and f"The best generator: {out}/generator-best" in said
-    first, second = evaluations(Run(out)).values()
-    assert first["face_frechet"] is None and first["faces_found"] is None
+    assert "collapse: after iteration 8 the samples are a few pictures over and over" in said
+    first, collapsed, mended = evaluations(Run(out)).values()
+    assert collapsed["diversity"] < 0.02 < min(first["diversity"], mended["diversity"])
+    assert first["face_frechet"] is None and first["faces_found"] is None  # noise has no faces
     assert first["kid_x1000_low"] < first["kid_x1000"] < first["kid_x1000_high"]
-    assert (out / "quality.png").exists() and second["diversity"] < 1
+    assert (out / "quality.png").exists() and len(spoiled) == 1
+    weights = load_generator(out).get_weights()
+    assert np.abs(weights[0]).max() > 0
