@@ -1,0 +1,258 @@
+"""Trains a small network with every loss and every trick, side by side, and measures each.
+
+    python benchmarks/losses.py [--only NAME ...] [--iters 500] [--out outputs/losses]
+
+Each row is the same small network with the base's flags and its own. docs/losses.md keeps a run.
+"""
+
+import math
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import machine
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from kerasgan import cli, data, latents, metrics, models, recipes
+from kerasgan.backend import keras
+from kerasgan.data.batches import Batches
+from kerasgan.files import atomic_path
+from kerasgan.gan import GAN
+from kerasgan.metrics.frechet import frechet_distance, statistics
+from kerasgan.metrics.kid import Kid, kid, subset_size
+
+PRESET = "dcgan"
+BASE = "--size 32 --width 0.25 --batch-size 32 --learning-rate 5e-4 --precision float32"
+NO_BN = "--no-d-batch-norm"  # what bounds D's slope or scale at one picture has to do without
+LAZY = f"{NO_BN} --penalty-every 4"
+
+# What is typed beyond the base, by the row's name.
+ROWS = {
+    "base": "",
+    "saturating": "--loss saturating",
+    "lsgan": "--loss lsgan",
+    "hinge": "--loss hinge",
+    "relativistic": "--loss relativistic",
+    "wgan": "--loss wgan",
+    "wgan-gp": "--loss wgan-gp",
+    "no-batch-norm-d": NO_BN,
+    "no-batch-norm-g": "--no-g-batch-norm",
+    "no-batch-norm": f"{NO_BN} --no-g-batch-norm",
+    "mixed-batches": "--no-separate-batches",
+    "other-fakes": "--no-reuse-fakes",
+    "r1": f"{NO_BN} --r1 1",
+    "r1-lazy": f"{LAZY} --r1 1",
+    "r2-lazy": f"{LAZY} --r2 1",
+    "r1-r2-lazy": f"{LAZY} --r1 1 --r2 1",
+    "gp-lazy": f"{LAZY} --gp 10",
+    "spectral-norm": f"{NO_BN} --spectral-norm",
+    "hinge-spectral": f"{NO_BN} --spectral-norm --loss hinge",
+    "relativistic-r1-r2": f"{LAZY} --r1 1 --r2 1 --loss relativistic",
+    "n-critic-2": "--n-critic 2",
+    "smoothing": "--label-smoothing 0.1",
+    "smoothing-two-sided": "--label-smoothing 0.1 --smooth-fakes",
+    "label-noise": "--label-noise 0.2",
+    "label-flips": "--label-flips 0.05",
+    "instance-noise": "--instance-noise 0.1",
+    "instance-noise-fading": "--instance-noise 0.1 --instance-noise-iters 400",
+    "dropout": "--dropout 0.4",
+    "slow-d": "--d-learning-rate 1e-4",
+    "fast-d": "--d-learning-rate 1e-3",
+    "adam-beta1-0.9": "--beta1 0.9",
+    "rmsprop": "--optimizer rmsprop",
+    "sgd": "--optimizer sgd --momentum 0.9 --learning-rate 0.01",
+    "ema": "--ema 0.999",
+    "flip": "--flip",
+    "augment": "--augment 1",
+    "ada": "--augment ada --ada-images 16000",
+    "base-seed-1": "--seed 1",
+    "base-seed-2": "--seed 2",
+}
+PICTURES = 2000  # built-in faces to learn from
+COUNT = 500  # samples to measure
+SHOWN = 8  # of them, in the row's strip
+WARM_UP = 20  # iterations that compile and allocate
+LAST = 50  # iterations over which D's accuracy is averaged
+FACE, GENERAL = "face", "efficientnet-lite0"  # features
+
+LEAST_DIVERSITY = 1 / 2  # of the reals'
+MOST_KID = 1 / 2  # of the untrained generator's
+LABEL, ACROSS, GAP = 150, 2, 4  # of the sheet: pixels, strips side by side, pixels
+COLUMNS = ("row", "typed", "KID x 1000, face", "Frechet, face", "diversity, face",
+           "KID x 1000, general", "d_accuracy", "time", "alive")  # fmt: skip
+
+
+class Figures(NamedTuple):
+    """How good samples are.
+
+    Attributes:
+        kid: of face features.
+        frechet: distance, of face features.
+        diversity: mean distance between two samples' face features, as a share of the reals'.
+        general_kid: of features that know all kinds of things.
+    """
+
+    kid: Kid
+    frechet: float
+    diversity: float
+    general_kid: Kid
+
+    def alive(self, untrained: "Figures") -> bool:
+        """Whether training has not collapsed: the samples differ, and are nearer to the reals."""
+        near = self.kid.value < MOST_KID * untrained.kid.value
+        return near and self.diversity > LEAST_DIVERSITY
+
+
+class Judge:
+    """Measures samples against the pictures that they were learned from."""
+
+    def __init__(self, pictures: data.Pictures) -> None:
+        self.evaluator = metrics.Evaluator(pictures, count=COUNT, detect=False, quiet=True)
+        self.reals = self.evaluator.reals.features
+        self.real_faces = statistics(self.reals[FACE])
+        self.real_distance = mean_distance(self.reals[FACE][:COUNT])
+
+    def figures(self, samples: np.ndarray) -> Figures:
+        """Measures samples, uint8 (COUNT, H, W, C)."""
+        fakes = self.evaluator.describe(samples).features
+        size = subset_size(COUNT, PICTURES)
+        kids = {name: kid(fakes[name], self.reals[name], subset_size=size) for name in fakes}
+        return Figures(
+            kids[FACE],
+            frechet_distance(statistics(fakes[FACE]), self.real_faces),
+            mean_distance(fakes[FACE]) / self.real_distance,
+            kids[GENERAL],
+        )
+
+    def protocol(self) -> str:
+        protocol = self.evaluator.protocol(COUNT)
+        ids = ", ".join(f"{name} [{part['id']}]" for name, part in protocol["parts"].items())
+        return "{count} samples against {reals:,} reals, data {data:.12}; ".format(**protocol) + ids
+
+
+class Trained(NamedTuple):
+    """What a training left: samples, D's accuracy at its end, CPU-seconds an iteration."""
+
+    samples: np.ndarray
+    d_accuracy: float
+    seconds: float
+
+
+def make_recipe(flags: str) -> recipes.Recipe:
+    """Returns the recipe that typing the flags after the base's makes."""
+    parser = cli.Parser()
+    recipes.add_flags(parser)
+    typed = recipes.overrides(parser.parse_args(shlex.split(f"{BASE} {flags}")))
+    recipe = recipes.apply(recipes.PRESETS[PRESET], typed)
+    return recipes.resolve_augment(recipe, PICTURES)
+
+
+def train(recipe: recipes.Recipe, pictures: data.Pictures, iters: int) -> Trained:
+    """Trains for so many iterations, none for the untrained generator."""
+    keras.backend.clear_session()  # what the row before has left
+    gan, batches = GAN(recipe), Batches.of(pictures, recipe)
+    accuracies, began = [], time.process_time()
+    for iteration in range(iters):
+        if iteration == WARM_UP:
+            began = time.process_time()
+        accuracies.append(gan.train_on_batch(batches.at(iteration))["d_accuracy"])
+    seconds = (time.process_time() - began) / max(iters - WARM_UP, 1)
+    accuracy = float(np.mean(accuracies[-LAST:])) if accuracies else math.nan
+    drawn = latents.draw(COUNT, recipe.latent_dim, seed=0)
+    return Trained(models.generate(gan.shown_generator, drawn), accuracy, seconds)
+
+
+def mean_distance(features: np.ndarray) -> float:
+    """Returns the mean distance between two different rows of features (N, D)."""
+    rows = features.astype(np.float64)
+    squares = (rows**2).sum(axis=1)
+    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0))
+    np.fill_diagonal(distances, 0)
+    return float(distances.sum() / (len(rows) * (len(rows) - 1)))
+
+
+def write_sheet(path: Path, strips: dict[str, np.ndarray]) -> None:
+    """Writes a PNG of the first samples of each row beside its name."""
+    side = next(iter(strips.values())).shape[1]
+    rows = math.ceil(len(strips) / ACROSS)
+    width, height = LABEL + SHOWN * side + GAP, side + GAP
+    sheet = Image.new("RGB", (ACROSS * width + GAP, rows * height + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, (name, samples) in enumerate(strips.items()):
+        column, row = divmod(place, rows)
+        left, top = GAP + column * width, GAP + row * height
+        draw.text((left, top + side / 2), name, "black", font, anchor="lm")
+        strip = np.concatenate(list(samples[:SHOWN]), axis=1)
+        sheet.paste(Image.fromarray(strip), (left + LABEL, top))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, format="PNG", optimize=True)
+
+
+def print_row(*cells: object) -> None:
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def cells(figures: Figures) -> tuple[str, ...]:
+    distances = f"{figures.frechet:.2f}", f"{figures.diversity:.2f}"
+    return interval(figures.kid, 1), *distances, interval(figures.general_kid, 0)
+
+
+def interval(figure: Kid, digits: int) -> str:
+    value, low, high = (f"{1000 * number:.{digits}f}" for number in figure)
+    return f"{value} ({low} to {high})"
+
+
+def compare(names: Sequence[str], iters: int, out: Path) -> None:
+    """Trains, measures and prints row after row, and draws the sheet anew with each."""
+    base = make_recipe("")
+    pictures = data.load(data.BUILT_IN, size=base.size, limit=PICTURES)
+    judge = Judge(pictures)
+    print(f"{machine.describe()}\n{PICTURES:,} built-in faces, {iters} iterations of:")
+    print(f"python -m kerasgan.train --preset {PRESET} {BASE}\n{judge.protocol()}\n")
+    print_row(*COLUMNS)
+    print_row(*["---"] * len(COLUMNS))
+    fresh = train(base, pictures, 0)
+    untrained = judge.figures(fresh.samples)
+    print_row("untrained", "", *cells(untrained), "", "", "")
+    strips = {"reals": pictures.pixels[:SHOWN], "untrained": fresh.samples}
+    base_seconds = 0.0
+    with cli.progress(len(names), "Training", unit="row") as bar:
+        for name in names:
+            trained = train(make_recipe(ROWS[name]), pictures, iters)
+            figures = judge.figures(trained.samples)
+            base_seconds = base_seconds or trained.seconds  # the base comes first
+            print_row(
+                *(name, f"`{ROWS[name]}`" if ROWS[name] else "", *cells(figures)),
+                *(f"{trained.d_accuracy:.2f}", f"{trained.seconds / base_seconds:.2f}"),
+                "yes" if figures.alive(untrained) else "no",
+            )
+            strips[name] = trained.samples
+            write_sheet(out / "losses.png", strips)
+            bar.update()
+    print(f"\nAn iteration of the base: {base_seconds:.4f} CPU-seconds")
+
+
+def report(argv: Sequence[str] | None = None) -> None:
+    """Parses the command line and compares."""
+    parser = cli.Parser(description=__doc__.splitlines()[0], formatter_class=cli.HelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME",
+                        help="rows to train beside the base, of: " + ", ".join(ROWS))  # fmt: skip
+    parser.add_argument("--iters", type=int, default=500, help="iterations of each row")
+    parser.add_argument("--out", type=Path, default=Path("outputs/losses"),
+                        help="folder for losses.png, the first samples of each row")  # fmt: skip
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    compare(list(dict.fromkeys(["base", *args.only])), args.iters, args.out)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit code."""
+    return cli.run(report, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
