@@ -201,6 +201,8 @@ def compare(names: Sequence[str], iters: int, out: Path) -> None:
     fresh = GAN(base)
     strips = {"reals": pictures.pixels[:SHOWN], "untrained": draw(fresh)}
     untrained = judge.figures(strips["untrained"])
+    floor = judge.evaluator.floor()[FACE] | {"diversity": 1.0}
+    print_row("reals, half against half", "", *cells(floor), "", "", "")
     print_row("untrained", "", *cells(untrained), "", "", "")
     train(fresh, pictures, A_TURN)  # which compiles what others are timed against
     with cli.progress(len(names), "Training", unit="row") as bar:
