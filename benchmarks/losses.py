@@ -76,6 +76,7 @@ FACE = "face"  # features
 
 LEAST_DIVERSITY = 1 / 2  # of the reals'
 LABEL, ACROSS, GAP = 150, 2, 4  # of the sheet: pixels, strips side by side, pixels
+COLOURS = 128  # of the sheet
 COLUMNS = ("row", "typed", "KID x 1000 (95%)", "Frechet", "diversity", "d_accuracy", "time",
            "alive")  # fmt: skip
 
@@ -167,7 +168,8 @@ def write_sheet(path: Path, strips: dict[str, np.ndarray]) -> None:
         strip = np.concatenate(list(samples[:SHOWN]), axis=1)
         sheet.paste(Image.fromarray(strip), (left + LABEL, top))
     with atomic_path(path) as temporary:
-        sheet.save(temporary, format="PNG", optimize=True)
+        small = sheet.quantize(COLOURS, dither=Image.Dither.NONE)  # noise takes room as it is
+        small.save(temporary, format="PNG", optimize=True)
 
 
 def print_row(*cells: object) -> None:
