@@ -44,6 +44,11 @@ def report(gan: GAN, pictures: Pictures) -> None:
     )
     seconds = sum(pace.seconds * pace.iterations for pace in paces)
     print(f"time: {estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
+    if every := gan.recipe.evaluate_every:
+        print(
+            f"evaluations: {gan.recipe.iters // every:,} of {gan.recipe.evaluate_count:,} pictures, "
+            "whose time comes on top; training tells it after the first"
+        )
     print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
 
@@ -118,8 +123,10 @@ def peak_memory() -> str:
 def disk_bytes(gan: GAN) -> float:
     """Estimates the size of the finished run folder."""
     recipe = gan.recipe
-    kept = min(recipe.keep_checkpoints, _saves(recipe))
-    return _steady_bytes(gan) + kept * _checkpoint_bytes(gan) + _generator_bytes(gan)
+    best = 1 if recipe.evaluate_every else 0  # its checkpoint and its generator
+    kept = min(recipe.keep_checkpoints, _saves(recipe)) + best
+    generators = (1 + best) * _generator_bytes(gan)
+    return _steady_bytes(gan) + kept * _checkpoint_bytes(gan) + generators
 
 
 def written_bytes(gan: GAN) -> float:

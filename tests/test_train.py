@@ -254,6 +254,20 @@ def test_weights_that_are_not_finite_are_never_saved(tiny, tmp_path):
     assert not list(run.folder.glob("checkpoints/*")) and not run.generator.exists()
 
 
+def test_an_end_by_evaluations_says_why_and_how_to_go_on(
+    faces_folder, tmp_path, capsys, monkeypatch
+):
+    why = "8 evaluations were no better than after iteration 400"
+    monkeypatch.setattr(loop, "train", lambda *_: loop.Ending(None, why))
+    out = tmp_path / "run"
+    assert train.main(words(faces_folder, tmp_path, "--out", out)) == 0
+    printed = capsys.readouterr().out
+    assert f"Stopped: {why}. To go on all the same: python -m kerasgan.train --resume {out}" in (
+        printed
+    )
+    assert "--on-collapse warn --patience 0" in printed
+
+
 def test_a_network_that_does_not_move_is_named(tiny, reals):
     gan = GAN(tiny)
     check = loop.MovementCheck(gan, 0)
