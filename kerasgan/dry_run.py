@@ -45,9 +45,10 @@ def report(gan: GAN, pictures: Pictures) -> None:
     seconds = sum(pace.seconds * pace.iterations for pace in paces)
     print(f"time: {estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
     if every := gan.recipe.evaluate_every:
+        count = gan.recipe.iters // every
         print(
-            f"evaluations: {gan.recipe.iters // every:,} of {gan.recipe.evaluate_count:,} pictures, "
-            "whose time comes on top; training tells it after the first"
+            f"evaluations: {count:,} of {gan.recipe.evaluate_count:,} pictures, whose time comes "
+            "on top; training tells it after the first"
         )
     print("Nothing was trained; the pictures are prepared. Leave out --dry-run to begin.")
 
