@@ -161,7 +161,7 @@ def gradients(tape, loss, network):
 def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     recipe = small("article", **EVERYTHING)
     whole, second = GAN(recipe), GAN(recipe)
-    whole.augment_share.assign(0.5)
+    whole.augment_share.assign(0.9)  # a share lost on the way begins at 0, and would stay there
     batches = [reals_for(recipe, seed) for seed in range(5)]
     for batch in batches[:3]:
         whole.train_on_batch(batch)
@@ -169,7 +169,7 @@ def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     expected = [whole.train_on_batch(batch) for batch in batches[3:]]
     assert Checkpoints(second, tmp_path, keep=1).restore() == 3
     assert [second.train_on_batch(batch) for batch in batches[3:]] == expected
-    assert float(second.augment_share) == float(whole.augment_share) != 0.5
+    assert float(second.augment_share) == float(whole.augment_share) not in (0, 0.9, 1)
     for name, part in whole.state().items():
         if isinstance(part, keras.Model):
             pairs = zip(part.weights, second.state()[name].weights, strict=True)
