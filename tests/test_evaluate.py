@@ -15,6 +15,7 @@ from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
 from kerasgan.data.conditions import Conditions
 from kerasgan.gan import GAN
+from kerasgan.metrics import detection
 from kerasgan.metrics import evaluator as measuring
 from kerasgan.metrics.features import Features
 from kerasgan.runs import Checkpoints, Run
@@ -233,7 +234,9 @@ def test_pictures_of_another_size_are_refused(reals, tmp_path, network):
 
 
 @pytest.mark.slow
-def test_measuring_leaves_a_training_as_it_was(tiny, reals, tmp_path):
+def test_measuring_leaves_a_training_as_it_was(tiny, reals, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "NOISE", 8)  # pictures for the detector, in batches of
+    monkeypatch.setattr(detection, "BATCH", 8)
     pictures = data.load(str(reals), size=tiny.size, cache=tmp_path / "c")
     batch = np.random.default_rng(1).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
     gan = GAN(tiny)

@@ -23,13 +23,6 @@ def small():
     )  # fmt: skip
 
 
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def test_it_has_the_channels_that_its_page_says():
     recipe = dataclasses.replace(PRESETS["fast"], precision="float32")
     generator, discriminator = models.build_generator(recipe), models.build_discriminator(recipe)

@@ -21,7 +21,7 @@ def test_runs_from_top_to_bottom(tmp_path, monkeypatch):
     from nbclient import NotebookClient
 
     monkeypatch.setenv("WALKTHROUGH_PICTURES", "32")
-    monkeypatch.setenv("WALKTHROUGH_ITERATIONS", "50")
+    monkeypatch.setenv("WALKTHROUGH_ITERATIONS", "12")
     (tmp_path / "notebooks").mkdir()
     shutil.copy(NOTEBOOK, tmp_path / "notebooks")
     where = {"metadata": {"path": str(tmp_path / "notebooks")}}

@@ -30,6 +30,7 @@ def differences(function, at):
     """The gradient of each picture's value by central differences in every number."""
     at = at.numpy().astype(np.float64)
     gradient = np.zeros_like(at)
+    function = tf.function(function)
     for place in np.ndindex(*at.shape[1:]):
         moved = np.zeros_like(at)
         moved[(slice(None), *place)] = STEP

@@ -39,14 +39,6 @@ def latents():
     return np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
 
 
-@pytest.fixture
-def eagerly():
-    """Steps run uncompiled, which takes a fraction of the time of a few compiled ones."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def enlarged(pictures, times):
     return np.asarray(pictures).repeat(times, axis=1).repeat(times, axis=2)
 
@@ -233,9 +225,9 @@ def test_average_and_optimizers_begin_anew_with_a_stage(growing, reals, eagerly)
     ],
 )
 def test_other_tricks_go_with_growing(growing, reals, eagerly, changes):
-    gan = GAN(dataclasses.replace(growing, **changes))
+    gan = GAN(dataclasses.replace(growing, stages="4:1,8:2+1,16:2+rest", **changes))
     real = np.tile(reals[..., : gan.recipe.channels], (gan.recipe.n_critic, 1, 1, 1))
-    told = [gan.train_on_batch(real) for _ in range(8)]
+    told = [gan.train_on_batch(real) for _ in range(6)]  # with penalties in 1, 3 and 5
     assert np.isfinite([[*scalars.values()] for scalars in told]).all()
     assert told[-1]["side"] == 16
     assert all(np.isfinite(weight).all() for weight in gan.shown_generator.get_weights())
@@ -248,18 +240,29 @@ def words(faces_folder, tmp_path, *more):
     return [*small.split(), *often.split(), *where, *map(str, more)]
 
 
+UNCOMPILED = ["--size", 8, "--stages", "4:1,8:4+rest", "--iters", 6, "--out"]
+
+
+@pytest.fixture(scope="module")
+def whole(drawn_faces, tmp_path_factory):
+    """A run without a stop, uncompiled."""
+    folder = tmp_path_factory.mktemp("whole")
+    tf.config.run_functions_eagerly(True)
+    assert train.main(words(drawn_faces, folder, *UNCOMPILED, folder / "run")) == 0
+    tf.config.run_functions_eagerly(False)
+    return Run(folder / "run")
+
+
 @pytest.mark.parametrize(
     "iteration", [3, pytest.param(5, marks=pytest.mark.slow)], ids=["fade", "steady"]
 )
 def test_resumed_inside_a_stage_equals_one_run(
-    faces_folder, tmp_path, eagerly, monkeypatch, iteration
+    whole, faces_folder, tmp_path, eagerly, monkeypatch, iteration
 ):
-    whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
-    more = ["--size", 8, "--stages", "4:1,8:4+rest", "--iters", 6, "--out"]
-    assert train.main(words(faces_folder, tmp_path, *more, whole.folder)) == 0
+    parts = Run(tmp_path / "parts")
     with monkeypatch.context() as patch:
         patch.setattr(loop.Recorder, "record", failing_after(iteration))
-        assert train.main(words(faces_folder, tmp_path, *more, parts.folder)) == 130
+        assert train.main(words(faces_folder, tmp_path, *UNCOMPILED, parts.folder)) == 130
     assert parts.read_log()[-1]["alpha"] == {3: 0.5, 5: 1.0}[iteration]
     assert train.main(["--resume", str(parts.folder)]) == 0
     assert_same_run(whole, parts)
@@ -281,34 +284,43 @@ def failing_after(last):
     return recorded
 
 
-DYING = """
-import os, sys
+COPYING = """
+import shutil, sys
 from kerasgan import loop, train
 def record(self, iteration, scalars):
     look = noted(self, iteration, scalars)
-    if iteration == int(sys.argv[1]):
-        os._exit(9)
+    shutil.copytree(self.run.folder, f"{self.run.folder}-{iteration}")
     return look
 noted, loop.Recorder.record = loop.Recorder.record, record
-train.main(sys.argv[2:])
+raise SystemExit(train.main(sys.argv[1:]))
 """
 
 
-def die_at(arguments, iteration):
-    """Trains in another process that ends without a word after an iteration."""
-    command = [sys.executable, "-c", DYING, str(iteration), *arguments]
-    assert subprocess.run(command, capture_output=True).returncode == 9
+@pytest.fixture(scope="module")
+def copied(drawn_faces, tmp_path_factory):
+    """A run's folder and, by iteration, copies of it.
+
+    What another process sees of the folder at any moment is what a kill then leaves.
+    """
+    whole = Run(tmp_path_factory.mktemp("runs") / "whole")
+    more = ["--stages", "4:2,8:3+3,16:4+rest", "--iters", 14, "--out", whole.folder]
+    command = [sys.executable, "-c", COPYING, *words(drawn_faces, whole.folder.parent, *more)]
+    subprocess.run(command, check=True, capture_output=True)
+    return lambda iteration: Run(f"{whole.folder}-{iteration}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("iteration", [5, 7, 9, 11], ids=["fade", "steady", "edge", "fade"])
-def test_killed_anywhere_and_resumed_equals_one_run(faces_folder, tmp_path, iteration):
-    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
-    more = ["--stages", "4:2,8:3+3,16:4+rest", "--iters", 14, "--out"]
-    assert train.main(words(faces_folder, tmp_path, *more, whole.folder)) == 0
-    die_at(words(faces_folder, tmp_path, *more, killed.folder), iteration)
-    assert train.main(["--resume", str(killed.folder)]) == 0
-    assert_same_run(whole, killed)
+@pytest.mark.parametrize(
+    ("iteration", "last"),
+    [(5, 8), (7, 14), (9, 14), (11, 14)],
+    ids=["fade", "steady", "edge", "fade"],
+)
+def test_killed_anywhere_and_resumed_equals_one_run(copied, monkeypatch, iteration, last):
+    killed = copied(iteration)
+    assert len(killed.read_log()) == iteration
+    monkeypatch.setattr(loop.Recorder, "record", failing_after(last))  # which has saved then
+    assert train.main(["--resume", str(killed.folder)]) == 130
+    assert_same_run(copied(last), killed)
 
 
 OPENING = """

@@ -1,8 +1,11 @@
 """The train command: what it writes, says and refuses; stopping, killing and going on."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,27 +61,35 @@ def assert_same_run(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-def test_a_run_leaves_what_the_readme_says(faces_folder, tmp_path, capsys):
-    (faces_folder / "broken.jpg").write_bytes(b"not a picture")
-    out = tmp_path / "run"
-    assert train.main(words(faces_folder, tmp_path, "--iters", 12, "--out", out)) == 0
-    run = Run(out)
-    printed = capsys.readouterr().out
-    assert "iterations at" in printed and "will take about" in printed
-    assert f"python -m kerasgan.gif {out}" in printed
+@pytest.fixture(scope="module")
+def whole(drawn_faces, tmp_path_factory):
+    """A run of 20 iterations without a stop, and what was printed meanwhile; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    faces, run = shutil.copytree(drawn_faces, folder / "faces"), Run(folder / "run")
+    (faces / "broken.jpg").write_bytes(b"not a picture")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert train.main(words(faces, folder, "--iters", 20, "--out", run.folder)) == 0
+    return run, printed.getvalue()
 
-    assert run.read_recipe().iters == 12
+
+def test_a_run_leaves_what_the_readme_says(whole):
+    run, printed = whole
+    assert "iterations at" in printed and "will take about" in printed
+    assert f"python -m kerasgan.gif {run.folder}" in printed
+
+    assert run.read_recipe().iters == 20
     facts = run.read_facts()
-    assert facts["data"]["source"] == str(faces_folder) and facts["data"]["count"] == 10
+    source = str(run.folder.parent / "faces")
+    assert facts["data"]["source"] == source and facts["data"]["count"] == 10
     assert facts["device"] and facts["versions"]["keras"] == keras.__version__
     assert "broken.jpg" in run.rejected.read_text()
     log = run.read_log()
-    assert [line["iteration"] for line in log] == list(range(1, 13))
+    assert [line["iteration"] for line in log] == list(range(1, 21))
     assert all(np.isfinite(line[name]) for line in log for name in SCALARS)
     with Image.open(run.reals) as reals:
         assert reals.size == (5 * 32, 2 * 32)
     names = [path.name for path in sorted(run.control.iterdir())]
-    assert names == ["000000.png", "000004.png", "000008.png", "000012.png"]
+    assert names == [f"{iteration:06d}.png" for iteration in (0, 4, 8, 12, 16, 20)]
     for name in names:
         with Image.open(run.control / name) as grid:
             assert grid.size == (2 * 32, 2 * 32)
@@ -87,36 +98,46 @@ def test_a_run_leaves_what_the_readme_says(faces_folder, tmp_path, capsys):
     assert np.load(run.control_latents).shape == (4, 32)
 
 
-def test_events_hold_scalars_and_grids(faces_folder, tmp_path):
-    out = tmp_path / "run"
-    assert train.main(words(faces_folder, tmp_path, "--iters", 20, "--out", out)) == 0
+def test_events_hold_scalars_and_grids(whole):
+    run = whole[0]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(out / "events"), size_guidance={"tensors": 0})
+    events = EventAccumulator(str(run.events), size_guidance={"tensors": 0})
     events.Reload()
     assert set(events.Tags()["tensors"]) == {*SCALARS, "control"}
-    log = Run(out).read_log()
+    log = run.read_log()
     for event in events.Tensors("d_loss"):
         logged = log[event.step - 1]["d_loss"]
         assert float(tf.make_ndarray(event.tensor_proto)) == pytest.approx(logged)
     assert [event.step for event in events.Tensors("control")] == [0, 4, 8, 12, 16, 20]
 
 
-def test_resume_in_process_equals_one_run(faces_folder, tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert train.main(words(faces_folder, tmp_path, "--iters", 12, "--out", whole)) == 0
+def test_resume_in_process_equals_one_run(whole, faces_folder, tmp_path):
+    parts = tmp_path / "parts"
     assert train.main(words(faces_folder, tmp_path, "--iters", 7, "--out", parts)) == 0
-    assert train.main(["--resume", str(parts), "--iters", "12"]) == 0
-    assert_same_run(Run(whole), Run(parts))
-    assert Run(parts).read_recipe() == Run(whole).read_recipe()
+    assert train.main(["--resume", str(parts), "--iters", "20"]) == 0
+    assert_same_run(whole[0], Run(parts))
+    assert Run(parts).read_recipe() == whole[0].read_recipe()
+
+
+def resume_here(run):
+    assert train.main(["--resume", str(run.folder)]) == 0
+
+
+def resume_in_another_process(run):
+    command = [sys.executable, "-m", "kerasgan.train", "--resume", str(run.folder)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("lines", "precision"), [(3, "float32"), (23, "bfloat16")])
-def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, precision):
+@pytest.mark.parametrize(
+    ("lines", "precision", "resume"),
+    [(3, "float32", resume_here), (23, "bfloat16", resume_in_another_process)],
+)
+def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, precision, resume):
     """SIGKILL, before the first checkpoint and between later ones, at no chosen place."""
     whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
-    more = ("--iters", 60, "--precision", precision, "--out")
+    more = ("--iters", 60, "--checkpoint-every", 10, "--precision", precision, "--out")
     assert train.main(words(faces_folder, tmp_path, *more, whole.folder)) == 0
 
     command = subprocess_words(faces_folder, tmp_path, *more, killed.folder)
@@ -126,9 +147,7 @@ def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, 
     assert process.returncode == -signal.SIGKILL
     reached = len(killed.read_log())
     assert lines <= reached < 60
-
-    resume = [sys.executable, "-m", "kerasgan.train", "--resume", str(killed.folder)]
-    subprocess.run(resume, check=True, capture_output=True)
+    resume(killed)
     assert_same_run(whole, killed)
 
 
@@ -145,34 +164,49 @@ train.main(sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_dying_in_the_middle_of_a_save_loses_nothing(faces_folder, tmp_path):
-    whole, dead = Run(tmp_path / "whole"), Run(tmp_path / "dead")
-    assert train.main(words(faces_folder, tmp_path, "--iters", 20, "--out", whole.folder)) == 0
+def test_dying_in_the_middle_of_a_save_loses_nothing(whole, faces_folder, tmp_path):
+    dead = Run(tmp_path / "dead")
     command = [sys.executable, "-c", DYING]
     more = words(faces_folder, tmp_path, "--iters", 20, "--out", dead.folder)
     assert subprocess.run([*command, *more], capture_output=True).returncode == 9
     assert len(dead.read_log()) == 15 and len(list(dead.checkpoints.glob("*.index"))) == 2
     (dead.folder / ".generator-0000.tmp.keras").touch()
     assert train.main(["--resume", str(dead.folder)]) == 0
-    assert_same_run(whole, dead)
+    assert_same_run(whole[0], dead)
     assert not list(dead.folder.glob(".*"))
 
 
+SEVERAL = """
+import sys
+from kerasgan import train
+for out in sys.argv[1].split():
+    print("ended with", train.main([*sys.argv[2:], "--out", out]))
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path, number):
-    run = Run(tmp_path / "run")
-    command = subprocess_words(faces_folder, tmp_path, "--iters", 100_000, "--out", run.folder)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        wait_for_lines(run, 7, process)
-        process.send_signal(number)
+def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path):
+    """Three trainings in one process, each ended by another signal."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    command = [sys.executable, "-c", SEVERAL, " ".join(names)]
+    command += words(faces_folder, tmp_path, "--iters", 100_000)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        for name in names:
+            wait_for_lines(Run(tmp_path / name), 7, process)
+            process.send_signal(signal.Signals[name])
         out, err = (stream.decode() for stream in process.communicate(timeout=120))
-    assert process.returncode == 128 + number
+    assert process.returncode == 0
     assert "Traceback" not in err
-    done = len(run.read_log())
-    assert f"Saved after iteration {done}" in out
-    assert f"python -m kerasgan.train --resume {run.folder}" in out
-    assert last_saved(run) == done and run.generator.exists()
+    for name in names:
+        run = Run(tmp_path / name)
+        done = len(run.read_log())
+        assert (
+            f"Saved after iteration {done:,}. To go on: "
+            f"python -m kerasgan.train --resume {name}\n"
+            f"ended with {128 + signal.Signals[name]}\n"
+        ) in out
+        assert last_saved(run) == done and run.generator.exists()
 
 
 @pytest.mark.slow
@@ -410,8 +444,7 @@ def test_preset_auto_follows_the_hardware(monkeypatch, capsys):
     assert "--preset article-lite" in capsys.readouterr().out
 
 
-def test_run_json_is_plain_json(faces_folder, tmp_path):
-    out = tmp_path / "run"
-    assert train.main(words(faces_folder, tmp_path, "--iters", 1, "--out", out)) == 0
+def test_run_json_is_plain_json(whole):
+    out = whole[0].folder
     assert json.loads((out / "recipe.json").read_text())["precision"] == "float32"
     assert not [name for name in os.listdir(out) if name.startswith(".")]
