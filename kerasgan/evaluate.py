@@ -180,13 +180,14 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pictures:
-    """Loads the real pictures: those of --data, else those of the run."""
+    """Loads the real pictures: those of --data, else those of the run, or of the file's run."""
+    run = args.source if args.source.is_dir() else args.source.parent
     typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
     typed = {name: value for name, value in typed.items() if value is not None}
     if args.data is not None:
         used = {"source": args.data}
-    elif (args.source / "run.json").exists():
-        used = Run(args.source).read_facts()["data"]
+    elif (run / "run.json").exists():
+        used = Run(run).read_facts()["data"]
     else:
         raise UserError(
             "`--data` should name the real pictures to measure against, since only a run knows "

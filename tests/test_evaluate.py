@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import shutil
 import sys
 from functools import partial
 
@@ -160,6 +161,11 @@ def test_a_run_knows_its_pictures_and_says_when_they_have_changed(
     command(run, "-n", 16, cache=tmp_path / "c")
     assert read(run / "evaluation.json")["data"]["fingerprint"] == pictures.fingerprint
     assert "warning" not in capsys.readouterr().out
+    shutil.copyfile(run / "generator.keras", run / "generator-best.keras")
+    command(run / "generator-best.keras", "-n", 16, cache=tmp_path / "c")
+    assert read(run / "generator-best-evaluation.json")["data"]["fingerprint"] == (
+        pictures.fingerprint
+    )
     (reals / "00.png").unlink()
     command(run, "-n", 16, cache=tmp_path / "c")
     assert "warning: these are not the very pictures" in capsys.readouterr().out
