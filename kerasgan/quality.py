@@ -95,7 +95,8 @@ class Quality:
         self.gan.slowdown.assign(self.watch.slowdown)
         self._spare_best()
         start = max((e.iteration for e in self.watch.evaluations), default=0)
-        self._accuracies = [line["d_accuracy"] for line in lines if line["iteration"] > start]
+        since = (line.get("d_accuracy") for line in lines if line["iteration"] > start)
+        self._accuracies = [accuracy for accuracy in since if accuracy is not None]
         self._began, self._begun_at = time.perf_counter(), int(self.gan.iteration)
 
     def due(self, iteration: int) -> bool:
