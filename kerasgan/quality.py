@@ -113,6 +113,8 @@ class Quality:
         """
         if fault:
             return self._act(Look(), iteration, scalars, f"{fault}, which is not finite")
+        if self.evaluator is None:
+            return Look()
         self._accuracies.append(scalars["d_accuracy"])
         if not self.due(iteration):
             return Look()
