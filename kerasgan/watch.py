@@ -25,7 +25,7 @@ class Evaluation:
         iteration: after which.
         seconds: of training until then, evaluations left out.
         kid_x1000, kid_x1000_low, kid_x1000_high: KID with its 95% interval.
-        diversity: see `metrics.Evaluator.compare`.
+        diversity: see `metrics.Evaluator.compare`; the smallest of all features'.
         d_accuracy: mean since the evaluation before, 0 to 1.
         face_frechet: Frechet distance in a network that knows faces; None for other pictures.
         faces_found: share of the pictures with a face; None for other pictures.

@@ -36,7 +36,8 @@ class Told:
         kid = float(next(self.kids))
         bounds = {"kid_x1000_low": kid - 9, "kid_x1000_high": kid + 9}
         first = {"kid_x1000": kid, **bounds, "diversity": next(self.diversities)}
-        return {"features": first, "face": {"frechet": kid / 1000}, "faces_found": 0.5}
+        face = {"frechet": kid / 1000, "diversity": 0.7}
+        return {"features": first, "face": face, "faces_found": 0.5}
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_an_evaluation_is_kept_in_log_curves_events_and_best_generator(recipe, r
     kept = evaluations(run)
     assert {i: e["kid_x1000"] for i, e in kept.items()} == {2: 500, 4: 300, 6: 350, 8: 340}
     assert kept[4]["face_frechet"] == 0.3 and kept[4]["faces_found"] == 0.5
+    assert kept[4]["diversity"] == 0.7  # the faces', which is the smaller one
     accuracies = [line["d_accuracy"] for line in run.read_log()]
     assert kept[4]["d_accuracy"] == pytest.approx(np.mean(accuracies[2:4]))
     seconds = [e["seconds"] for e in kept.values()]
