@@ -47,6 +47,7 @@ ROWS = {
     "gp": f"{NO_BN} --gp 10",
     "gp-lazy": f"{LAZY} --gp 10",
     "gp-lazy-weaker": f"{LAZY} --gp 1",
+    "gp-n-critic-5": f"{NO_BN} --gp 10 --n-critic 5",
     "spectral-norm": f"{NO_BN} --spectral-norm",
     "hinge-spectral": f"{NO_BN} --spectral-norm --loss hinge",
     "relativistic-r1-r2": f"{LAZY} --r1 1 --r2 1 --loss relativistic",
@@ -142,6 +143,8 @@ def draw(gan: GAN) -> np.ndarray:
 def relative_cost(gan: GAN, base: GAN, pictures: data.Pictures) -> float:
     """Returns CPU-seconds of an iteration over the base's; both go on training meanwhile."""
     rivals = [(rival, Batches.of(pictures, rival.recipe).at(0)) for rival in (gan, base)]
+    for rival, batch in rivals:  # whose compiled steps TensorFlow prepares anew after a new GAN
+        rival.train_on_batch(batch)
     seconds = [0.0, 0.0]
     for _ in range(TURNS):  # in turn, so that both meet the same weather
         for place, (rival, batch) in enumerate(rivals):
