@@ -39,11 +39,15 @@ ROWS = {
     "no-batch-norm-g": "--no-g-batch-norm",
     "no-batch-norm": f"{NO_BN} --no-g-batch-norm",
     "mixed-batches": "--no-separate-batches",
+    "mixed-batches-frozen-d": "--no-separate-batches --no-frozen-d-training",
     "r1": f"{NO_BN} --r1 1",
     "r1-lazy": f"{LAZY} --r1 1",
     "r2-lazy": f"{LAZY} --r2 1",
     "r1-r2-lazy": f"{LAZY} --r1 1 --r2 1",
+    "gp": f"{NO_BN} --gp 10",
     "gp-lazy": f"{LAZY} --gp 10",
+    "gp-lazy-weaker": f"{LAZY} --gp 1",
+    "gp-n-critic-5": f"{NO_BN} --gp 10 --n-critic 5",
     "spectral-norm": f"{NO_BN} --spectral-norm",
     "hinge-spectral": f"{NO_BN} --spectral-norm --loss hinge",
     "relativistic-r1-r2": f"{LAZY} --r1 1 --r2 1 --loss relativistic",
@@ -55,11 +59,15 @@ ROWS = {
     "instance-noise": "--instance-noise 0.1",
     "instance-noise-fading": "--instance-noise 0.1 --instance-noise-iters 400",
     "dropout": "--dropout 0.4",
-    "slow-d": "--d-learning-rate 1e-4",
+    "slowest-d": "--d-learning-rate 1e-4",
+    "slow-d": "--d-learning-rate 2.5e-4",
     "fast-d": "--d-learning-rate 1e-3",
     "adam-beta1-0.9": "--beta1 0.9",
+    "adam-beta1-0.9-slower": "--beta1 0.9 --learning-rate 1e-4",
     "rmsprop": "--optimizer rmsprop",
     "sgd": "--optimizer sgd --momentum 0.9 --learning-rate 0.01",
+    "sgd-slower": "--optimizer sgd --momentum 0.9 --learning-rate 1e-3",
+    "sgd-less-momentum": "--optimizer sgd --momentum 0.5 --learning-rate 0.01",
     "ema": "--ema 0.999",
     "flip": "--flip",
     "augment": "--augment 1",
@@ -135,6 +143,8 @@ def draw(gan: GAN) -> np.ndarray:
 def relative_cost(gan: GAN, base: GAN, pictures: data.Pictures) -> float:
     """Returns CPU-seconds of an iteration over the base's; both go on training meanwhile."""
     rivals = [(rival, Batches.of(pictures, rival.recipe).at(0)) for rival in (gan, base)]
+    for rival, batch in rivals:  # whose compiled steps TensorFlow prepares anew after a new GAN
+        rival.train_on_batch(batch)
     seconds = [0.0, 0.0]
     for _ in range(TURNS):  # in turn, so that both meet the same weather
         for place, (rival, batch) in enumerate(rivals):
@@ -200,22 +210,22 @@ def compare(names: Sequence[str], iters: int, out: Path) -> None:
     print(f"python -m kerasgan.train --preset {PRESET} {BASE}\n{judge.protocol()}\n")
     print_row(*COLUMNS)
     print_row(*["---"] * len(COLUMNS))
-    fresh = GAN(base)
-    strips = {"reals": pictures.pixels[:SHOWN], "untrained": draw(fresh)}
+    strips = {"reals": pictures.pixels[:SHOWN], "untrained": draw(GAN(base))}
     untrained = judge.figures(strips["untrained"])
     floor = judge.evaluator.floor()[FACE] | {"diversity": 1.0}
     print_row("reals, half against half", "", *cells(floor), "", "", "")
     print_row("untrained", "", *cells(untrained), "", "", "")
-    train(fresh, pictures, A_TURN)  # which compiles what others are timed against
+    paces = []  # the base, which comes first and which the others are timed against
     with cli.progress(len(names), "Training", unit="row") as bar:
         for name in names:
             gan = GAN(make_recipe(ROWS[name]))
             accuracy = train(gan, pictures, iters)
+            paces = paces or [gan]
             strips[name] = draw(gan)
             figures = judge.figures(strips[name])
             print_row(
                 *(name, f"`{ROWS[name]}`" if ROWS[name] else "", *cells(figures)),
-                *(f"{accuracy:.2f}", f"{relative_cost(gan, fresh, pictures):.1f}"),
+                *(f"{accuracy:.2f}", f"{relative_cost(gan, paces[0], pictures):.1f}"),
                 "yes" if is_alive(figures, untrained) else "no",
             )
             write_sheet(out / "losses.png", strips)

@@ -140,12 +140,14 @@ def configure(seed: int) -> None:
     """
     tf.random.set_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    # The pass over dependencies loses some of those between reads and updates of a weight, which
+    # then race: wgan's iterations do not repeat.
+    options = {"dependency_optimization": False}
     if not gpus():
         # Remapping fails on LeakyReLU's gradient in bfloat16; the layout pass costs and
         # gains nothing where oneDNN picks layouts by itself.
-        tf.config.optimizer.set_experimental_options(
-            {"remapping": False, "layout_optimizer": False}
-        )
+        options |= {"remapping": False, "layout_optimizer": False}
+    tf.config.optimizer.set_experimental_options(options)
 
 
 def resolved(recipe: Recipe) -> Recipe:

@@ -77,6 +77,29 @@ UNCOMPILED = set(itertools.product(SIZES, ("bfloat16", "float16"), TRICKS)) - se
 
 
 @pytest.mark.slow
+def test_the_operations_of_an_iteration_do_not_race():
+    """Large enough that they would: of such iterations a fifth to a half came out otherwise."""
+    recipe = dataclasses.replace(
+        small("dcgan", loss="wgan", clip_weights=100.0), width=1 / 4, latent_dim=100, batch_size=32
+    )
+    gan, reals = GAN(recipe), reals_for(recipe)
+    networks = (gan.generator, gan.discriminator)
+    optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
+    variables = [
+        gan.iteration,
+        *(weight.value for network in networks for weight in network.weights),
+        *(weight.value for optimizer in optimizers for weight in optimizer.variables),
+    ]
+    start, ends = [variable.numpy() for variable in variables], set()
+    for _ in range(20):
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        gan.train_on_batch(reals)
+        ends.add(b"".join(variable.numpy().tobytes() for variable in variables))
+    assert len(ends) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("preset", "precision", "tricks"), COMPILED)
 def test_every_trick_at_once_in_low_precision(preset, precision, tricks):
     stays_finite(preset, precision, tricks)
