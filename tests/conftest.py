@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import signal
 import tracemalloc
 from collections.abc import Callable
 
@@ -10,6 +11,12 @@ import pytest
 from PIL import Image
 
 from kerasgan.recipes import PRESETS, Recipe
+
+
+def pytest_configure() -> None:
+    """Undoes what a shell does to commands in the background: they ignore Ctrl-C, as do theirs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
