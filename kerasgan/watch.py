@@ -8,6 +8,7 @@ from typing import Any
 from kerasgan.recipes import Recipe
 
 ALIKE = 0.3  # diversity below which the samples are a few pictures over and over
+VARIED = 2  # times that, from which on they were not: a fall from there is no chance
 WORSE = 1.25  # times the best score, which is more than evaluations differ by chance
 IN_A_ROW = 3  # evaluations that have to agree
 WON = 0.999  # accuracy from which on D tells every fake from every real
@@ -118,13 +119,13 @@ class Watch:
         recent = self._since_rollback(same)
         last, best, row = recent[-1], self.best(same), recent[-IN_A_ROW:]
         lasting = len(row) == IN_A_ROW
-        if last.diversity < ALIKE:
-            was_better = max(e.diversity for e in same) >= ALIKE
-            if was_better or (lasting and all(e.diversity < ALIKE for e in row)):
-                return (
-                    "the samples are a few pictures over and over: their diversity is "
-                    f"{last.diversity:.0%} of the reals'"
-                )
+        fallen = max(e.diversity for e in same) >= VARIED * ALIKE
+        stuck = lasting and best not in row and all(e.diversity < ALIKE for e in row)
+        if last.diversity < ALIKE and (fallen or stuck):
+            return (
+                "the samples are a few pictures over and over: their diversity is "
+                f"{last.diversity:.0%} of the reals'"
+            )
         if lasting and best and all(e.score > WORSE * best.score for e in row):
             return (
                 f"the pictures have been worse than after iteration {best.iteration:,} in "
