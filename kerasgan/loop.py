@@ -162,7 +162,7 @@ class Recorder:
             self._write_grid(iteration)
         # What an evaluation says holds for the weights that it saw: they are kept together.
         if saves or look.log():
-            self.save()
+            self._write_state()
         return look
 
     def save(self) -> None:
@@ -171,17 +171,20 @@ class Recorder:
         Raises:
             UserError: a weight is not finite; nothing is written then.
         """
-        iteration = int(self.gan.iteration)
-        if iteration == self.saved_at:
+        if int(self.gan.iteration) == self.saved_at:
             return
         if fault := self._fault({}, weights=True):
             raise self._diverged(fault)
+        self._write_state()
+
+    def _write_state(self) -> None:
+        """Writes what `save` does, of weights known to be finite."""
         self._write_generator(self.run.generator)
         plots.write_losses(self.run.losses, self.curves["d_loss"], self.curves["a_loss"])
         self.events.flush()
         # Last, so that whoever finds this checkpoint finds all the rest as new or newer.
         self.checkpoints.save()
-        self.saved_at = iteration
+        self.saved_at = int(self.gan.iteration)
 
     def _fault(self, scalars: dict[str, float], weights: bool) -> str | None:
         """Names a loss, or a network whose weights, are not finite; None where all are."""
