@@ -30,7 +30,7 @@ def test_it_has_the_channels_that_its_page_says():
     sides = [
         (layer.output.shape[1], layer.output.shape[3])
         for layer in discriminator.layers
-        if "conv" in layer.name or "halving" in layer.name
+        if "opening" in layer.name or "halving" in layer.name
     ]
     assert sides == [(32, 48), (16, 96), (8, 192), (4, 384)]
 

@@ -186,6 +186,7 @@ def test_quick_layers_are_keras_own():
             layers.Conv2DTranspose(7, 4, strides=2, padding="same"),
             (5, 4, 4, 3),
         ),
+        (resample.Opening(7), layers.Conv2D(7, 6, strides=2, padding="same"), (5, 8, 8, 3)),
     ]
     for quick, own, shape in pairs:
         quick.build(shape)

@@ -59,7 +59,7 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
     bias = not parts.normalises
 
     pictures = keras.Input((recipe.size, recipe.size, recipe.channels), name="pictures")
-    x = parts.conv(first, 6, strides=2, padding="same", std=_std(1.0, 6, pictures))(pictures)
+    x = parts.opening(first, std=_std(1.0, 6, pictures))(pictures)
     for filters in others:
         x = parts.halving(filters, use_bias=bias, std=_std(HE, 4, x))(parts.leaky()(x))
         x = parts.batch_norm()(x)

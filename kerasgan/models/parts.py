@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
-from kerasgan.models.resample import Doubling, Halving
+from kerasgan.models.resample import Doubling, Halving, Opening
 from kerasgan.recipes import Recipe
 
 layers = keras.layers
@@ -80,6 +80,10 @@ class Parts:
         # Spectral normalisation sets the scale of the weights by itself.
         kind = layers.Conv2D if self._spectral else ScaledConv2D
         return self._weighted(kind, filters, kernel, std=1.0, **options)
+
+    def opening(self, filters: int, **options: Any) -> Layer:
+        """A 6x6 convolution that halves the side of pictures."""
+        return self._weighted(Opening, filters, **options)
 
     def halving(self, filters: int, **options: Any) -> Layer:
         """A 4x4 convolution that halves the side."""

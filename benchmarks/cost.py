@@ -1,0 +1,152 @@
+"""What a recipe costs: parameters, operations, images a second, and where a step's time goes.
+
+python benchmarks/cost.py [--preset fast] [--size 64] [--rounds 30]
+
+The parts of a step are timed by themselves, turn by turn with the whole of it: they are of a step
+whose updates are simultaneous, as those of `fast` are.
+"""
+
+import argparse
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import machine
+import numpy as np
+
+from kerasgan import penalties
+from kerasgan.backend import keras, tf
+from kerasgan.gan import GAN
+from kerasgan.recipes import PRESETS
+
+WARM_UP = 3  # rounds that compile and allocate
+WHOLE = "whole step"
+STEADY = [name for name, recipe in PRESETS.items() if not recipe.grows]
+
+
+class Part(NamedTuple):
+    """What is timed.
+
+    Attributes:
+        run: does it once.
+        times: that it is done in a turn.
+        share: of the steps that have it.
+    """
+
+    run: Callable[[], object]
+    times: int = 4
+    share: float = 1.0
+
+
+def main() -> None:
+    args = parse()
+    base = PRESETS[args.preset]
+    size, batch_size = args.size or base.size, args.batch_size or base.batch_size
+    gan = GAN(dataclasses.replace(base, size=size, batch_size=batch_size, conditions="none"))
+    recipe = gan.recipe
+    print(machine.describe())
+    print(f"{args.preset}: {recipe.size}x{recipe.size}, batch {recipe.batch_size}, "
+          f"{recipe.precision}")  # fmt: skip
+    for name, network in (("G", gan.generator), ("D", gan.discriminator)):
+        millions = operations(network) / 1e6
+        print(f"{name}: {network.count_params():,} parameters, {millions:,.0f} MFLOP an image")
+    seconds = turn_by_turn(parts_of(gan), args.rounds)
+    whole = seconds.pop(WHOLE)
+    print(f"a step: {1000 * whole:.1f} ms, {recipe.reals_an_iteration / whole:.0f} images/s")
+    for name, took in seconds.items():
+        print(f"  {name:45s} {1000 * took:6.1f} ms  {took / whole:4.0%}")
+    rest = whole - sum(seconds.values())
+    print(f"  {'the rest, and what the parts hide':45s} {1000 * rest:6.1f} ms  {rest / whole:4.0%}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=STEADY, default="fast")
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--rounds", type=int, default=30)
+    return parser.parse_args()
+
+
+def operations(network: keras.Model) -> int:
+    """Counts the floating-point operations of one input's forward pass, as TensorFlow does."""
+    inputs = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32)
+    graph = tf.function(network).get_concrete_function(inputs).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder
+    counting = options(options.float_operation()).with_empty_output().build()
+    return tf.compat.v1.profiler.profile(graph, options=counting).total_float_ops
+
+
+def parts_of(gan: GAN) -> dict[str, Part]:
+    """Returns the whole step and its parts by name."""
+    recipe, critic = gan.recipe, gan.discriminator_logits
+    shape = (recipe.batch_size, recipe.size, recipe.size, recipe.channels)
+    reals = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    pictures, latents = tf.constant(reals), tf.random.normal((shape[0], recipe.latent_dim))
+    every = recipe.penalty_every
+
+    def generator() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            fakes = gan.generator(latents, training=True)
+        return tape.gradient(fakes, of(gan.generator), output_gradients=pictures)
+
+    def discriminator() -> list[tf.Tensor]:
+        both = tf.concat([pictures, -pictures], axis=0)
+        with tf.GradientTape() as tape:
+            tape.watch(both)
+            real, fake = tf.split(critic(both, training=True), 2)
+            loss = tf.reduce_mean(tf.nn.softplus(fake - real))
+        return tape.gradient(loss, [*of(gan.discriminator), both])
+
+    def penalty() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            total = sum(penalties.zero_centred(critic, x) for x in (pictures, -pictures))
+        return tape.gradient(total, of(gan.discriminator))
+
+    def updates() -> None:
+        for network, optimizer in (
+            (gan.generator, gan.generator_optimizer),
+            (gan.discriminator, gan.discriminator_optimizer),
+        ):
+            gradients = [1e-6 * weight for weight in of(network)]
+            optimizer.apply(gradients, network.trainable_weights)
+
+    def average() -> None:
+        for mean, weight in zip(gan.ema_generator.weights, gan.generator.weights, strict=True):
+            mean.assign(weight.value + 0.999 * (mean.value - weight.value))
+
+    compiled = lambda part: tf.function(part, autograph=False)  # noqa: E731
+    parts = {
+        WHOLE: Part(lambda: gan.train_on_batch(reals), times=every),  # one of them with penalties
+        "G, forward and backward": Part(compiled(generator)),
+        "D on reals and fakes, forward and backward": Part(compiled(discriminator)),
+        f"R1 and R2, every {every} steps": Part(compiled(penalty), share=1 / every),
+        "both optimizers": Part(compiled(updates)),
+        "the averaged G": Part(compiled(average)),
+    }
+    skipped = {"the averaged G"} if not recipe.ema else set()
+    return {name: part for name, part in parts.items() if name not in skipped}
+
+
+def of(network: keras.Model) -> list[tf.Variable]:
+    """The variables that training moves."""
+    return [weight.value for weight in network.trainable_weights]
+
+
+def turn_by_turn(parts: dict[str, Part], rounds: int) -> dict[str, float]:
+    """Returns the median seconds that each part adds to a step."""
+    seconds = {name: [] for name in parts}
+    for round_number in range(WARM_UP + rounds):
+        for name, part in parts.items():  # in turn, so that all meet the same weather
+            began = time.perf_counter()
+            for _ in range(part.times):
+                part.run()
+            if round_number >= WARM_UP:
+                seconds[name].append((time.perf_counter() - began) * part.share / part.times)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+if __name__ == "__main__":
+    main()
