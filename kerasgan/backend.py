@@ -151,7 +151,10 @@ def configure(seed: int) -> None:
 
 
 def resolved(recipe: Recipe) -> Recipe:
-    """Returns the recipe with "auto" replaced by what this machine is good at."""
-    if recipe.precision == "auto":
-        return dataclasses.replace(recipe, precision=pick_precision())
-    return recipe
+    """Returns the recipe with "auto" replaced by what this machine is good at, and it allows."""
+    if recipe.precision != "auto":
+        return recipe
+    precision = pick_precision()
+    if recipe.simultaneous and precision == "float16":  # whose slopes could vanish
+        precision = "float32"
+    return dataclasses.replace(recipe, precision=precision)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from kerasgan import backend
+from kerasgan.recipes import PRESETS
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,12 @@ def test_auto_is_resolved_and_anything_else_is_kept(tiny, monkeypatch):
     assert backend.resolved(tiny).precision == "float32"
     auto = dataclasses.replace(tiny, precision="auto")
     assert backend.resolved(auto) == dataclasses.replace(tiny, precision="bfloat16")
+
+
+def test_auto_takes_no_float16_where_the_recipe_forbids_it(monkeypatch):
+    monkeypatch.setattr(backend, "pick_precision", lambda: "float16")
+    assert backend.resolved(PRESETS["dcgan"]).precision == "float16"
+    assert backend.resolved(PRESETS["fast"]).precision == "float32"
 
 
 def test_what_native_code_says_is_held_back_unless_it_fails(capfd):
