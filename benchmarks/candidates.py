@@ -13,9 +13,10 @@ import argparse
 import shlex
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import machine
 
@@ -33,19 +34,23 @@ CANDIDATES = {
     "fast-bce": "--preset fast --loss bce --label-noise 0",
     "fast-hinge": "--preset fast --loss hinge --reuse-fakes",
     "fast-alternating": "--preset fast --no-simultaneous --reuse-fakes",
-    "fast-1e-3": "--preset fast --learning-rate 1e-3",
-    "fast-2e-4": "--preset fast --learning-rate 2e-4",
-    "fast-gamma-5": "--preset fast --r1 5 --r2 5",
+    "fast-5e-4": "--preset fast --learning-rate 5e-4 --decay 0",
+    "fast-falls-early": "--preset fast --decay 2e-4",
+    "fast-r-0.03": "--preset fast --r1 0.03 --r2 0.03",
+    "fast-r-0.1": "--preset fast --r1 0.1 --r2 0.1",
+    "fast-r-1": "--preset fast --r1 1 --r2 1",
     "fast-no-r2": "--preset fast --r2 0",
-    "fast-batch-32": "--preset fast --batch-size 32",
-    "fast-augment": "--preset fast --augment 0.3 --augment-ops translation",
+    "fast-batch-32": "--preset fast --batch-size 32 --learning-rate 1e-3",
+    "fast-translation": "--preset fast --augment 0.3 --augment-ops translation",
     "fast-no-batch-norm": "--preset fast --no-g-batch-norm",
     "fast-float32": "--preset fast --precision float32",
 }
 SHOWN = 64  # pictures in a candidate's grid
 WARM_UP = 2  # compiling iterations
 COLUMNS = ("candidate", "time", "iterations", "images", "images/s", "KID x 1000 (95%)",
-           "face Frechet", "precision / recall", "faces found", "diversity")  # fmt: skip
+           "face Frechet", "precision / recall", "faces found", "diversity",
+           "d_accuracy")  # fmt: skip
+RECENT = 500  # iterations over which d_accuracy is averaged
 
 
 def recipe_of(words: str, seed: int, size: int | None) -> Recipe:
@@ -58,43 +63,54 @@ def recipe_of(words: str, seed: int, size: int | None) -> Recipe:
     return recipes.apply(PRESETS[typed.preset], sized | recipes.overrides(typed) | {"seed": seed})
 
 
+class Spent(NamedTuple):
+    """What a candidate has had so far, without its compiling iterations.
+
+    Attributes:
+        seconds: of the clock or the processor.
+        iterations: done in them.
+        d_accuracy: share of pairs that D tells apart, of late: 0.5 by chance.
+    """
+
+    seconds: float
+    iterations: int
+    d_accuracy: float
+
+
 def trained(
     gan: GAN, batches: Batches, ends: Sequence[float], now: Callable[[], float], name: str
-) -> Iterator[tuple[float, int]]:
-    """Trains, and pauses after each of some times for the caller to look.
-
-    Yields:
-        Seconds and iterations so far, those of compiling left out of both.
-    """
-    spent, done = 0.0, 0
+) -> Iterator[Spent]:
+    """Trains, and pauses after each of some times for the caller to look."""
+    spent, done, right = 0.0, 0, deque(maxlen=RECENT)
     with Ahead(batches) as ahead, cli.progress(round(ends[-1]), name, unit="s") as bar:
         for _ in range(WARM_UP):
             gan.train_on_batch(ahead.at(int(gan.iteration)))
         for end in ends:
             began = now()
             while spent + now() - began < end:
-                gan.train_on_batch(ahead.at(int(gan.iteration)))
+                right.append(gan.train_on_batch(ahead.at(int(gan.iteration)))["d_accuracy"])
                 done += 1
                 bar.update(max(0, round(spent + now() - began) - bar.n))
             spent += now() - began
-            yield spent, done
+            yield Spent(spent, done, sum(right) / len(right))
 
 
-def row(name: str, recipe: Recipe, seconds: float, done: int, figures: dict[str, Any]) -> list[str]:
+def row(name: str, recipe: Recipe, spent: Spent, figures: dict[str, Any]) -> list[str]:
     """Lays one measurement out."""
     first, face = figures["efficientnet-lite0"], figures["face"]
-    seen = done * recipe.reals_an_iteration
+    seen = spent.iterations * recipe.reals_an_iteration
     return [
         name,
-        f"{seconds / 60:.0f} min",
-        f"{done:,}",
+        f"{spent.seconds / 60:.0f} min",
+        f"{spent.iterations:,}",
         f"{seen:,}",
-        f"{seen / seconds:.0f}",
+        f"{seen / spent.seconds:.0f}",
         "{kid_x1000:.1f} ({kid_x1000_low:.1f} to {kid_x1000_high:.1f})".format(**first),
         f"{face['frechet']:.3f}",
         f"{first['precision']:.3f} / {first['recall']:.3f}",
         f"{figures['faces_found']:.1%}",
         f"{first['diversity']:.2f}",
+        f"{spent.d_accuracy:.2f}",
     ]
 
 
@@ -107,12 +123,12 @@ def measure(name: str, words: str, seed: int, args: argparse.Namespace) -> Itera
     gan = GAN(recipe)
     ends = sorted(60 * minutes for minutes in args.minutes)
     now = time.process_time if args.processor else time.perf_counter
-    for seconds, done in trained(gan, Batches.of(pictures, recipe), ends, now, name):
+    for spent in trained(gan, Batches.of(pictures, recipe), ends, now, name):
         drawn = models.generate(gan.shown_generator, latents.draw(args.count, recipe.latent_dim, 0))
         figures = evaluator.compare(evaluator.describe(drawn))
-        stem = f"{name.replace('/', '_')}-seed{seed}-{seconds / 60:.0f}min"
+        stem = f"{name.replace('/', '_')}-seed{seed}-{spent.seconds / 60:.0f}min"
         images.write_png(args.out / f"{stem}.png", images.make_grid(drawn[:SHOWN]))
-        yield row(f"{name}, seed {seed}", recipe, seconds, done, figures)
+        yield row(f"{name}, seed {seed}", recipe, spent, figures)
 
 
 def report(argv: Sequence[str] | None = None) -> int:

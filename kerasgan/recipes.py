@@ -436,9 +436,9 @@ PRESETS = {
         g_batch_norm=True, loss="relativistic", label_noise=0.0, fakes_training=True,
         # Without BatchNorm in D apart is the same as together, and cores share the work better.
         simultaneous=True, separate_batches=True,
-        optimizer="adam", learning_rate=5e-4, decay=0.0, warm_up=200, beta1=0.0, beta2=0.99,
+        optimizer="adam", learning_rate=7e-4, decay=5e-5, warm_up=200, beta1=0.0, beta2=0.99,
         epsilon=1e-8, clipvalue=0.0,
-        r1=1.0, r2=1.0, penalty_every=16, ema=0.9999, flip=True,
+        r1=0.3, r2=0.3, penalty_every=16, ema=0.9999, flip=True,
         grid_every=200, checkpoint_every=500, control_scale=1.0,
     ),
     # Dense layers only, at the size of handwritten digits.

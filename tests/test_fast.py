@@ -19,7 +19,7 @@ def small():
     """`fast` in miniature, trained by plain gradient descent, so that a step tells the slopes."""
     return dataclasses.replace(
         PRESETS["fast"], size=32, width=1 / 8, latent_dim=8, batch_size=4, precision="float32",
-        optimizer="sgd", beta1=0.0, learning_rate=0.01, warm_up=0,
+        optimizer="sgd", beta1=0.0, learning_rate=0.01, decay=0.0, warm_up=0, r1=1.0, r2=1.0,
     )  # fmt: skip
 
 
