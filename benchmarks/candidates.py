@@ -41,7 +41,7 @@ CANDIDATES = {
     "fast-r-1": "--preset fast --r1 1 --r2 1",
     "fast-no-r2": "--preset fast --r2 0",
     "fast-batch-32": "--preset fast --batch-size 32 --learning-rate 1e-3",
-    "fast-translation": "--preset fast --augment 0.3 --augment-ops translation",
+    "fast-no-augment": "--preset fast --augment none",
     "fast-no-batch-norm": "--preset fast --no-g-batch-norm",
     "fast-float32": "--preset fast --precision float32",
 }

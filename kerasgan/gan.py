@@ -25,6 +25,8 @@ STREAMS = (
     *("between", "r1_dropout", "r2_dropout", "gp_dropout"),
 )
 
+# A young averaged generator remembers about a quarter of the iterations so far: (1 + n) / (5 + n).
+YOUNG = 5
 SETTLED = 20  # power iterations before the first update, then one an update
 
 
@@ -359,7 +361,7 @@ class GAN(keras.Model):
             return
         start = self.growing.stage.start if self.growing else 0
         done = tf.cast(self.iteration - start, tf.float32)
-        memory = tf.minimum(self.recipe.ema, (1 + done) / (10 + done))
+        memory = tf.minimum(self.recipe.ema, (1 + done) / (YOUNG + done))
         pairs = zip(self.ema_generator.weights, self.generator.weights, strict=True)
         for average, weight in pairs:
             average.assign(weight.value + memory * (average.value - weight.value))

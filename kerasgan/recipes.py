@@ -434,11 +434,11 @@ PRESETS = {
     "fast": Recipe(
         preset="fast", network="fast", size=64, latent_dim=64, leaky_slope=0.2, dropout=0.0,
         g_batch_norm=True, loss="relativistic", label_noise=0.0, fakes_training=True,
-        # Without BatchNorm in D apart is the same as together, and cores share the work better.
-        simultaneous=True, separate_batches=True,
-        optimizer="adam", learning_rate=7e-4, decay=5e-5, warm_up=200, beta1=0.0, beta2=0.99,
-        epsilon=1e-8, clipvalue=0.0,
+        simultaneous=True,
+        optimizer="adam", learning_rate=5e-4, decay=2.5e-5, warm_up=200, beta1=0.0, beta2=0.99,
+        epsilon=1e-8, clipvalue=0.0, batch_size=8,
         r1=0.3, r2=0.3, penalty_every=16, ema=0.9999, flip=True,
+        augment="0.3", augment_ops="translation",
         grid_every=200, checkpoint_every=500, control_scale=1.0,
     ),
     # Dense layers only, at the size of handwritten digits.

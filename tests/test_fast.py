@@ -20,6 +20,7 @@ def small():
     return dataclasses.replace(
         PRESETS["fast"], size=32, width=1 / 8, latent_dim=8, batch_size=4, precision="float32",
         optimizer="sgd", beta1=0.0, learning_rate=0.01, decay=0.0, warm_up=0, r1=1.0, r2=1.0,
+        augment="none",
     )  # fmt: skip
 
 
@@ -62,10 +63,13 @@ def test_what_is_saved_stays_in_bounds_and_draws_the_same(small):
     np.testing.assert_array_equal(images.to_uint8(free), images.to_uint8(bounded))
 
 
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("loss", ["relativistic", "bce"])
-def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, loss):
+def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, loss, apart):
     """Against each network's own slopes, with the other as it was, taken by a tape of its own."""
-    recipe = dataclasses.replace(small, loss=loss, penalty_every=1, label_noise=0.0)
+    recipe = dataclasses.replace(
+        small, loss=loss, penalty_every=1, label_noise=0.0, separate_batches=apart
+    )
     reals = np.random.default_rng(1).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
     gan = GAN(recipe)
     twin = GAN(recipe)

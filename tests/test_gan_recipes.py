@@ -201,13 +201,13 @@ def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
 
 
 def test_the_averaged_generator_by_hand():
-    """Weights and BatchNorm's statistics, with the memory growing as (1 + t) / (10 + t)."""
+    """Weights and BatchNorm's statistics, with the memory growing as (1 + t) / (5 + t)."""
     recipe = small("dcgan", ema=0.25)
     gan = GAN(recipe)
     expected = gan.generator.get_weights()
     for t in range(5):
         gan.train_on_batch(reals_for(recipe, t))
-        memory = min(0.25, (1 + t) / (10 + t))
+        memory = min(0.25, (1 + t) / (5 + t))
         pairs = zip(expected, gan.generator.get_weights(), strict=True)
         expected = [memory * average + (1 - memory) * now for average, now in pairs]
     assert len(gan.ema_generator.weights) > len(gan.ema_generator.trainable_weights)
