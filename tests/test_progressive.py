@@ -208,8 +208,8 @@ def test_average_and_optimizers_begin_anew_with_a_stage(growing, reals, eagerly)
     ):
         if average.path.startswith("shares"):
             np.testing.assert_array_equal(np.ravel(average), [0.5, 0.5, 0.0])
-        else:  # a memory of (1 + 0) / (10 + 0)
-            expected = 0.9 * weight.numpy() + 0.1 * old
+        else:  # a memory of (1 + 0) / (5 + 0)
+            expected = 0.8 * weight.numpy() + 0.2 * old
             np.testing.assert_allclose(average.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
