@@ -8,6 +8,32 @@ from kerasgan.backend import keras, tf
 from kerasgan.recipes import Recipe
 
 
+class FusedAdam(keras.optimizers.Adam):
+    """Keras' Adam (Kingma & Ba 2015) in one TensorFlow operation a weight.
+
+    Keras' own goes over the memory of weights, means and gradients several times; where a step is
+    short, as `fast`'s is, that is a sixth of it.
+    """
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        place = self._get_variable_index(variable)
+        done = tf.cast(self.iterations.value + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=self.beta_1**done,
+            beta2_power=self.beta_2**done,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
 def _rmsprop(recipe: Recipe, **common: Any) -> keras.optimizers.Optimizer:
     return keras.optimizers.RMSprop(
         rho=recipe.rho, momentum=recipe.momentum, epsilon=recipe.epsilon, **common
@@ -15,9 +41,7 @@ def _rmsprop(recipe: Recipe, **common: Any) -> keras.optimizers.Optimizer:
 
 
 def _adam(recipe: Recipe, **common: Any) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(
-        beta_1=recipe.beta1, beta_2=recipe.beta2, epsilon=recipe.epsilon, **common
-    )
+    return FusedAdam(beta_1=recipe.beta1, beta_2=recipe.beta2, epsilon=recipe.epsilon, **common)
 
 
 def _sgd(recipe: Recipe, **common: Any) -> keras.optimizers.Optimizer:
