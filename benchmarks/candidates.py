@@ -42,6 +42,7 @@ CANDIDATES = {
     "fast-no-r2": "--preset fast --r2 0",
     "fast-batch-16": "--preset fast --batch-size 16 --learning-rate 7e-4 --decay 5e-5",
     "fast-batch-32": "--preset fast --batch-size 32 --learning-rate 1e-3 --decay 1e-4",
+    "fast-no-energy": "--preset fast --energy 0",
     "fast-no-augment": "--preset fast --augment none",
     "fast-no-batch-norm": "--preset fast --no-g-batch-norm",
     "fast-float32": "--preset fast --precision float32",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import augment, backend, models, penalties
+from kerasgan import augment, backend, energy, models, penalties
 from kerasgan.backend import keras, tf
 from kerasgan.cli import UserError
 from kerasgan.losses import LOSSES, Loss
@@ -116,7 +116,8 @@ class GAN(keras.Model):
                 (n_critic * B, condition_size).
 
         Returns:
-            d_loss and a_loss (the adversarial model's, that is the generator's); D's mean verdict
+            d_loss and a_loss (the adversarial model's, that is the generator's), both without
+            penalties and energy; D's mean verdict
             on reals (d_real) and on fakes (d_fake), all before the network's own update;
             d_fake_after, that on the fakes of the generator's update, after D's (before, where the
             updates are simultaneous); d_accuracy, the
@@ -214,12 +215,21 @@ class GAN(keras.Model):
         a_loss, ratio = _slope_ratio(loss, *logits, labels)
         variables = [weight.value for weight in self.generator.trainable_weights]
         upstream = at_fakes * ratio[:, :, tf.newaxis, tf.newaxis]
+        if self.recipe.energy:
+            upstream += self._energy_slopes(reals, fakes)
         g_gradients = g_tape.gradient(fakes, variables, output_gradients=upstream)
         optimizer.apply(d_gradients, self.discriminator.trainable_weights)
         self.generator_optimizer.apply(g_gradients, self.generator.trainable_weights)
         self._normalise()
         scalars = self._discriminator_scalars(d_loss, *logits)
         return scalars | {"a_loss": a_loss, "d_fake_after": scalars["d_fake"]}
+
+    def _energy_slopes(self, reals: tf.Tensor, fakes: tf.Tensor) -> tf.Tensor:
+        """The slopes at the fakes of their colours' distance from the reals', by its weight."""
+        with tf.GradientTape() as tape:
+            tape.watch(fakes)
+            weighted = self.recipe.energy * energy.distance(reals, fakes)
+        return tape.gradient(weighted, fakes)
 
     def _discriminator_step(
         self, reals: tf.Tensor, fakes: tf.Tensor, update: int, given: tf.Tensor | None = None
@@ -263,9 +273,10 @@ class GAN(keras.Model):
         given: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Moves G to have its fakes, drawn under the tape, taken for real."""
-        loss, optimizer = LOSSES[self.recipe.loss], self.generator_optimizer
-        training = self.recipe.frozen_d_training
+        recipe, optimizer = self.recipe, self.generator_optimizer
+        loss, training = LOSSES[recipe.loss], recipe.frozen_d_training
         with tape:
+            weighted = recipe.energy * energy.distance(reals, fakes) if recipe.energy else 0.0
             seen = self._view(fakes, "g_view")
             if loss.paired:
                 reals = self._view(reals, "g_real_view")
@@ -277,7 +288,7 @@ class GAN(keras.Model):
             else:
                 fake_logits = self._logits(seen, training, "g_dropout", given=given)
                 a_loss = loss.generator(fake_logits)
-            objective = optimizer.scale_loss(a_loss)
+            objective = optimizer.scale_loss(a_loss + weighted)
         self._update(optimizer, tape, objective, self.generator)
         return {"a_loss": a_loss, "d_fake_after": tf.reduce_mean(loss.verdict(fake_logits))}
 

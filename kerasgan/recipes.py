@@ -138,6 +138,9 @@ class Recipe:
                        "--n-critic 5 --no-d-batch-norm, both --r1 0 --r2 0, losses without "
                        "labels --label-noise 0, all but bce and relativistic --no-simultaneous",
                        choices=LOSSES)
+    energy: float = _field(LOSS, 0.0, "weight in G's loss of the energy distance between the "
+                           "colours of fakes and reals, 4x4 cells a picture; holds the hues, which "
+                           "D drives round; 0 for none", NOT_NEGATIVE)
     n_critic: int = _field(LOSS, 1, "updates of D an iteration, each with reals of its own", COUNT)
     label_noise: float = _field(LOSS, 0.05, "D's labels are moved by this times uniform [0, 1)",
                                 BELOW_ONE)
@@ -434,7 +437,7 @@ PRESETS = {
     "fast": Recipe(
         preset="fast", network="fast", size=64, latent_dim=64, leaky_slope=0.2, dropout=0.0,
         g_batch_norm=True, loss="relativistic", label_noise=0.0, fakes_training=True,
-        simultaneous=True,
+        simultaneous=True, energy=20.0,
         optimizer="adam", learning_rate=5e-4, decay=2.5e-5, warm_up=200, beta1=0.0, beta2=0.99,
         epsilon=1e-8, clipvalue=0.0, batch_size=8,
         r1=0.3, r2=0.3, penalty_every=16, ema=0.9999, flip=True,

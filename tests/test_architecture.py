@@ -16,7 +16,9 @@ FLOORS = {
     **dict.fromkeys(["recipes", "images", "latents"], 1),
     **dict.fromkeys(["backend", "pace", "watch"], 2),
     **dict.fromkeys(["data", "plots"], 3),
-    **dict.fromkeys(["losses", "penalties", "augment", "models", "optimizers", "runs"], 4),
+    **dict.fromkeys(
+        ["losses", "energy", "penalties", "augment", "models", "optimizers", "runs"], 4
+    ),
     **dict.fromkeys(["gan", "metrics"], 5),
     **dict.fromkeys(["quality"], 6),
     **dict.fromkeys(["loop"], 7),
