@@ -16,12 +16,13 @@ from typing import NamedTuple
 import machine
 import numpy as np
 
-from kerasgan import penalties
+from kerasgan import penalties, recipes
 from kerasgan.backend import keras, tf
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
 
 WARM_UP = 3  # rounds that compile and allocate
+PICTURES = 2_000  # of the set that is made believe; augmentation goes by it
 WHOLE = "whole step"
 STEADY = [name for name, recipe in PRESETS.items() if not recipe.grows]
 
@@ -44,7 +45,8 @@ def main() -> None:
     args = parse()
     base = PRESETS[args.preset]
     size, batch_size = args.size or base.size, args.batch_size or base.batch_size
-    gan = GAN(dataclasses.replace(base, size=size, batch_size=batch_size, conditions="none"))
+    recipe = dataclasses.replace(base, size=size, batch_size=batch_size, conditions="none")
+    gan = GAN(recipes.resolve_augment(recipe, PICTURES))
     recipe = gan.recipe
     print(machine.describe())
     print(f"{args.preset}: {recipe.size}x{recipe.size}, batch {recipe.batch_size}, "

@@ -11,9 +11,9 @@ import numpy as np
 from kerasgan.backend import tf
 
 SIDE = 4  # cells, of a thumbnail
-# Rows: brightness, red against green, both against blue. Colours differ less than brightness does,
-# so they count double.
-OPPONENTS = np.array([[1, 1, 1], [2, -2, 0], [2, 2, -4]]) / np.sqrt([[3], [2], [6]])
+# Rows: brightness, red against green, both against blue. Colours count four times as much as
+# brightness, which G learns from D too.
+OPPONENTS = np.array([[1, 1, 1], [4, -4, 0], [4, 4, -8]]) / np.sqrt([[3], [2], [6]])
 
 
 def distance(reals: tf.Tensor, fakes: tf.Tensor) -> tf.Tensor:

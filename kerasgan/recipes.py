@@ -197,7 +197,8 @@ class Recipe:
                         "picture you see, 0.999 say, less at first; 0 averages none", BELOW_ONE)
 
     augment: str = _field(AUGMENTATION, "none", "share of pictures that DiffAugment changes before "
-                          "D sees them, 0 to 1; auto: by their number, ada: by how D overfits",
+                          "D sees them, 0 to 1; auto: by how often D will see each, ada: by "
+                          "how D overfits",
                           AUGMENT)
     augment_ops: str = _field(AUGMENTATION, "color,translation,cutout", "the ways of it in use",
                               Rule("of color, translation and cutout, with commas",
@@ -437,11 +438,11 @@ PRESETS = {
     "fast": Recipe(
         preset="fast", network="fast", size=64, latent_dim=64, leaky_slope=0.2, dropout=0.0,
         g_batch_norm=True, loss="relativistic", label_noise=0.0, fakes_training=True,
-        simultaneous=True, energy=20.0,
+        simultaneous=True, energy=10.0,
         optimizer="adam", learning_rate=5e-4, decay=2.5e-5, warm_up=200, beta1=0.0, beta2=0.99,
         epsilon=1e-8, clipvalue=0.0, batch_size=8,
         r1=0.3, r2=0.3, penalty_every=16, ema=0.9999, flip=True,
-        augment="0.3", augment_ops="translation",
+        augment="auto", augment_ops="translation",
         grid_every=200, checkpoint_every=500, control_scale=1.0,
     ),
     # Dense layers only, at the size of handwritten digits.
@@ -486,23 +487,25 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "relativistic": _NO_LABELS,
 }
 
-# Where a training set is this small, augmentation gains on every picture; where it is this large,
-# none: between FFHQ's 70,000, which hardly gain, and CIFAR's tenth, which does (Zhao et al. 2020).
-FEW, MANY = 5_000, 100_000
+# Times that D sees each picture: so few are not known by heart; where they are so many, all are to
+# be augmented (CIFAR's tenth in Zhao et al. 2020). On sets of faces, see docs/fast.md.
+RARELY, OFTEN = 20, 1_500
 
 
 def resolve_augment(recipe: Recipe, count: int) -> Recipe:
-    """Returns the recipe with `augment` "auto" replaced by a share.
+    """Returns the recipe with `augment` "auto" replaced by a share, or by "none".
 
     Args:
         recipe: any.
-        count: pictures in the training set; the share falls from 1 at `FEW` to 0 at `MANY`, evenly
-            with the logarithm.
+        count: pictures in the training set. By how often `iters` iterations show each to D the
+            share rises from 0 at `RARELY` to 1 at `OFTEN`, evenly with the logarithm.
     """
     if recipe.augment != "auto":
         return recipe
-    share = math.log(MANY / max(count, 1)) / math.log(MANY / FEW)
-    return dataclasses.replace(recipe, augment=f"{min(max(share, 0.0), 1.0):.2f}")
+    times = recipe.iters * recipe.reals_an_iteration / max(count, 1)
+    share = math.log(times / RARELY) / math.log(OFTEN / RARELY)
+    augment = f"{min(share, 1.0):.2f}" if share >= 0.01 else "none"
+    return dataclasses.replace(recipe, augment=augment)
 
 
 def resolve_stages(recipe: Recipe) -> Recipe:

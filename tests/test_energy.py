@@ -24,9 +24,9 @@ def test_distance_by_hand():
 
 @pytest.mark.parametrize(
     ("colour", "length"),
-    [((0.5, 0.5, 0.5), 0.75**0.5), ((0.5, -0.5, 0), 2 * 0.5**0.5), ((0.5, 0.5, -1), 2 * 1.5**0.5)],
+    [((0.5, 0.5, 0.5), 0.75**0.5), ((0.5, -0.5, 0), 4 * 0.5**0.5), ((0.5, 0.5, -1), 4 * 1.5**0.5)],
 )
-def test_colours_count_double(colour, length):
+def test_colours_count_four_times(colour, length):
     reals, fakes = even((0, 0, 0), (0, 0, 0)), even(colour, colour)
     assert float(energy.distance(reals, fakes)) == pytest.approx(length, abs=2e-3)
 

@@ -140,15 +140,24 @@ def test_a_typed_loss_brings_its_papers_figures_unless_typed():
     assert recipes.apply(PRESETS["dcgan"], parse("--loss", "bce")) == PRESETS["dcgan"]
 
 
-def test_augmentation_by_the_number_of_pictures():
-    recipe = dataclasses.replace(PRESETS["dcgan"], augment="auto")
-    shares = [
-        float(recipes.resolve_augment(recipe, n).augment) for n in (100, 5000, 100_000, 10**7)
+def test_augmentation_by_how_often_a_picture_is_seen():
+    """1,000 iterations of 128 pictures: how many pictures there are says how often each is."""
+    recipe = dataclasses.replace(PRESETS["dcgan"], augment="auto", iters=1000)
+    augments = [
+        recipes.resolve_augment(recipe, count).augment
+        for count in (10, 128_000 // 1_500, 128_000 // 20, 10**7)
     ]
-    assert shares == [1.0, 1.0, 0.0, 0.0]
-    # Half way between 5,000 and 100,000 by their logarithms.
-    assert recipes.resolve_augment(recipe, 22_361).augment == "0.50"
+    assert augments == ["1.00", "1.00", "none", "none"]
+    # 173 times, half way between 20 and 1,500 by their logarithms.
+    assert recipes.resolve_augment(recipe, 739).augment == "0.50"
+    twice = dataclasses.replace(recipe, iters=2000)
+    assert recipes.resolve_augment(twice, 2 * 739).augment == "0.50"
     assert recipes.resolve_augment(PRESETS["dcgan"], 100) == PRESETS["dcgan"]
+
+
+def test_fast_moves_what_d_sees_of_a_small_set_only():
+    shares = [recipes.resolve_augment(PRESETS["fast"], n).augment for n in (2_201, 10_000)]
+    assert shares == ["0.30", "none"]
 
 
 def test_dcgan_holds_the_pytorch_tutorials_figures():
