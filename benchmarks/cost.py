@@ -16,7 +16,7 @@ from typing import NamedTuple
 import machine
 import numpy as np
 
-from kerasgan import penalties, recipes
+from kerasgan import energy, penalties, recipes
 from kerasgan.backend import keras, tf
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
@@ -87,7 +87,7 @@ def parts_of(gan: GAN) -> dict[str, Part]:
     shape = (recipe.batch_size, recipe.size, recipe.size, recipe.channels)
     reals = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     pictures, latents = tf.constant(reals), tf.random.normal((shape[0], recipe.latent_dim))
-    every = recipe.penalty_every
+    every, fakes = recipe.penalty_every, -pictures
 
     def generator() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -107,6 +107,12 @@ def parts_of(gan: GAN) -> dict[str, Part]:
             total = sum(penalties.zero_centred(critic, x) for x in (pictures, -pictures))
         return tape.gradient(total, of(gan.discriminator))
 
+    def colours() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(fakes)
+            distance = energy.distance(pictures, fakes)
+        return tape.gradient(distance, fakes)
+
     def updates() -> None:
         for network, optimizer in (
             (gan.generator, gan.generator_optimizer),
@@ -125,11 +131,12 @@ def parts_of(gan: GAN) -> dict[str, Part]:
         "G, forward and backward": Part(compiled(generator)),
         "D on reals and fakes, forward and backward": Part(compiled(discriminator)),
         f"R1 and R2, every {every} steps": Part(compiled(penalty), share=1 / every),
+        "the energy distance": Part(compiled(colours)),
         "both optimizers": Part(compiled(updates)),
         "the averaged G": Part(compiled(average)),
     }
-    skipped = {"the averaged G"} if not recipe.ema else set()
-    return {name: part for name, part in parts.items() if name not in skipped}
+    wanted = {"the averaged G": recipe.ema, "the energy distance": recipe.energy}
+    return {name: part for name, part in parts.items() if wanted.get(name, True)}
 
 
 def of(network: keras.Model) -> list[tf.Variable]:
