@@ -19,7 +19,7 @@ EVERYTHING = {
     **{"instance_noise_iters": 3, "r1": 1.0, "r2": 0.5, "penalty_every": 2, "n_critic": 2},
     **{"spectral_norm": True, "d_batch_norm": False, "g_batch_norm": True, "dropout": 0.3},
     **{"label_noise": 0.05, "label_flips": 0.1, "label_smoothing": 0.1, "smooth_fakes": True},
-    **{"d_learning_rate": 4e-4, "optimizer": "adam"},
+    **{"d_learning_rate": 4e-4, "optimizer": "adam", "energy": 2.0},
 }
 
 

@@ -218,10 +218,10 @@ def test_average_and_optimizers_begin_anew_with_a_stage(growing, reals, eagerly)
     "changes",
     [
         {"precision": "bfloat16", "augment": "0.5", "instance_noise": 0.1},
-        {"precision": "float16", "ema": 0.0, "dropout": 0.3},
+        {"precision": "float16", "ema": 0.0, "dropout": 0.3, "energy": 1.0},
         {"spectral_norm": True, "loss": "hinge", "r1": 0.0, "augment": "ada"},
         {"loss": "wgan-gp", "r1": 0.0, "gp": 10.0, "penalty_every": 1, "n_critic": 2},
-        {"loss": "relativistic", "r2": 1.0, "channels": 1, "reuse_fakes": False},
+        {"loss": "relativistic", "r2": 1.0, "channels": 1, "reuse_fakes": False, "energy": 1.0},
     ],
 )
 def test_other_tricks_go_with_growing(growing, reals, eagerly, changes):
