@@ -95,7 +95,7 @@ def parts_of(gan: GAN) -> dict[str, Part]:
         return tape.gradient(fakes, of(gan.generator), output_gradients=pictures)
 
     def discriminator() -> list[tf.Tensor]:
-        both = tf.concat([pictures, -pictures], axis=0)
+        both = tf.concat([pictures, fakes], axis=0)
         with tf.GradientTape() as tape:
             tape.watch(both)
             real, fake = tf.split(critic(both, training=True), 2)
@@ -104,7 +104,7 @@ def parts_of(gan: GAN) -> dict[str, Part]:
 
     def penalty() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            total = sum(penalties.zero_centred(critic, x) for x in (pictures, -pictures))
+            total = sum(penalties.zero_centred(critic, x) for x in (pictures, fakes))
         return tape.gradient(total, of(gan.discriminator))
 
     def colours() -> tf.Tensor:
