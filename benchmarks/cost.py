@@ -91,8 +91,8 @@ def parts_of(gan: GAN) -> dict[str, Part]:
 
     def generator() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            fakes = gan.generator(latents, training=True)
-        return tape.gradient(fakes, of(gan.generator), output_gradients=pictures)
+            drawn = gan.generator(latents, training=True)
+        return tape.gradient(drawn, of(gan.generator), output_gradients=pictures)
 
     def discriminator() -> list[tf.Tensor]:
         both = tf.concat([pictures, fakes], axis=0)
