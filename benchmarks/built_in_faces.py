@@ -20,7 +20,8 @@ import machine
 import numpy as np
 
 from kerasgan import cli
-from kerasgan.data.portraits import draw_portrait, eye_positions, sample_traits
+from kerasgan.errors import UserError
+from kerasgan.portraits import draw_portrait, eye_positions, sample_traits
 
 CONFIDENCE = 0.9  # from here on a face counts as found
 PADDING = 32  # pixels of the picture's edge put around it; mtcnn misses faces that fill a picture
@@ -52,7 +53,7 @@ def load_detector() -> Callable[[np.ndarray], list[dict]]:
     try:
         from mtcnn import MTCNN
     except ImportError as error:
-        raise cli.UserError(
+        raise UserError(
             "The face detector is the package mtcnn, which is not installed. "
             'Type: pip install "kerasgan[metrics]"'
         ) from error
@@ -99,7 +100,7 @@ def report(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="which collection")
     args = parser.parse_args(argv)
     if args.count < 1:
-        raise cli.UserError(f"`--count` should be at least 1. Received: {args.count}")
+        raise UserError(f"`--count` should be at least 1. Received: {args.count}")
     print(f"{machine.describe()}, NumPy {np.__version__}")
     clock, core = draw_many(range(args.count), args.seed)
     print(f"one process: {args.count / clock:.0f} portraits a second,", end=" ")

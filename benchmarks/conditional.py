@@ -17,8 +17,10 @@ import numpy as np
 from kerasgan import cli, data, models, runs, train
 from kerasgan import latents as latent_space
 from kerasgan.backend import keras
+from kerasgan.conditions import Conditions
 from kerasgan.data.batches import Batches
-from kerasgan.data.conditions import Conditions, find_conditions
+from kerasgan.data.conditions import find_conditions
+from kerasgan.errors import UserError
 from kerasgan.runs import Run
 
 FILTERS = (16, 32, 64, 64)  # of the scorer's convolutions, each halving the side
@@ -80,7 +82,7 @@ def measure(run: Run, steps: int, count: int) -> None:
     )
     known = find_conditions(pictures, recipe.conditions)
     if known is None:
-        raise cli.UserError(f"The run should have conditions. Received: {run.folder}, with none.")
+        raise UserError(f"The run should have conditions. Received: {run.folder}, with none.")
     order = np.random.default_rng(0).permutation(len(pictures.pixels))
     seen, held_out = np.split(order, [len(order) * 9 // 10])
     scorer = train_scorer(pictures.pixels[seen], known.take(seen), steps)

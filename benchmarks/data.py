@@ -26,7 +26,7 @@ from PIL import Image
 from kerasgan import cli, data
 from kerasgan.data import parallel
 from kerasgan.data.batches import Ahead, Batches
-from kerasgan.data.portraits import draw_portrait
+from kerasgan.portraits import draw_portrait
 from kerasgan.recipes import PRESETS
 
 SIZE = 128  # pixels, the tutorial's

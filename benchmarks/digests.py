@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.checkpoints import Checkpoints
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
-from kerasgan.runs import Checkpoints
 
 ITERATIONS = 5
 STOP = 3  # iterations before the one that is interrupted goes on in other objects

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import kerasgan
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
 
 

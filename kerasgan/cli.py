@@ -10,14 +10,12 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from kerasgan.errors import UserError
+
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 SIGPIPE = 13  # which Windows does not name
 BROKEN_PIPE = 128 + SIGPIPE
-
-
-class UserError(Exception):
-    """A mistake that the user can mend: the rule, the fact, and what to type, in one line."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +26,19 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. For all flags type: {self.prog} --help")
+        raise UserError(f"{message.rstrip('.')}. For all flags type: {self.prog} --help")
+
+
+def value(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Lets a parser's `type` raise `UserError`, of whose words argparse keeps none by itself."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parsed
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasgan import cli, data, images, latents, metrics
-from kerasgan.cli import UserError
 from kerasgan.data.decode import Rejected, open_upright
+from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
 from kerasgan.runs import Run, latent_dim, load_conditions, load_generator
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasgan import augment, backend, energy, models, penalties
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.losses import LOSSES, Loss
 from kerasgan.optimizers import build_optimizer
 from kerasgan.recipes import LABELLED, Recipe, resolve_stages

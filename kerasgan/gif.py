@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from kerasgan import cli, images
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 NAME = "training.gif"
 LARGE_MB = 25  # many sites and mail servers take no more

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
 
 MAX_FPS = 50  # browsers slow a GIF down that asks for more

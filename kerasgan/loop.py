@@ -15,15 +15,17 @@ from tqdm import tqdm
 
 from kerasgan import images, latents, models, plots, runs
 from kerasgan.backend import keras, tf
-from kerasgan.cli import SIGPIPE, UserError, progress
+from kerasgan.checkpoints import Checkpoints
+from kerasgan.cli import SIGPIPE, progress
+from kerasgan.conditions import Conditions
 from kerasgan.data.batches import Ahead, Batched
-from kerasgan.data.conditions import Conditions
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.metrics import Evaluator
 from kerasgan.pace import Clock
 from kerasgan.quality import Look, Quality
 from kerasgan.recipes import Recipe
-from kerasgan.runs import Checkpoints, Run
+from kerasgan.runs import Run
 from kerasgan.watch import EVALUATION
 
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars

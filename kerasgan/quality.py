@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from kerasgan import models
+from kerasgan.checkpoints import Checkpoints
 from kerasgan.cli import duration
+from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
-from kerasgan.data.conditions import Conditions
 from kerasgan.gan import GAN
 from kerasgan.metrics import Evaluator
 from kerasgan.recipes import Recipe
-from kerasgan.runs import Checkpoints
 from kerasgan.watch import EVALUATION, ROLLED_BACK_TO, Evaluation, Watch
 
 SHOWN_TO_DETECTOR = 200  # pictures an evaluation: enough for a share within three hundredths

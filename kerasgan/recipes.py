@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from kerasgan import growth
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 OPTIMIZERS = ("rmsprop", "adam", "sgd")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from kerasgan import cli, images, runs
 from kerasgan import latents as latent_space
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -247,14 +247,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--scale", type=float, default=1.0, help="factor on the latents; below 1, tamer pictures")
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
-        "--grid", type=parse_grid, metavar="8x8", help="rows x columns; a square unless given"
+        "--grid",
+        type=cli.value(parse_grid),
+        metavar="8x8",
+        help="rows x columns; a square unless given",
     )
     layout.add_argument("--separate", type=Path, metavar="DIR", help="one PNG each, in a folder")
     add(
         "--interpolate",
         dest="keys",
         nargs="?",
-        type=parse_keys,
+        type=cli.value(parse_keys),
         const=KEYS,
         metavar="K",
         help=f"a GIF that walks through K latents and back to the first; {KEYS} unless given",

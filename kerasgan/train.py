@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasgan import cli, data, recipes
-from kerasgan.cli import UserError
 from kerasgan.data.conditions import find_conditions
+from kerasgan.errors import UserError
 from kerasgan.recipes import PRESETS, Recipe
 from kerasgan.runs import Run, begin_run
 

@@ -12,18 +12,18 @@ import kerasgan
 PACKAGE = Path(kerasgan.__file__).parent
 FLOORS = {
     "kerasgan": 0,
-    **dict.fromkeys(["cli", "files", "growth"], 0),
-    **dict.fromkeys(["recipes", "images", "latents"], 1),
-    **dict.fromkeys(["backend", "pace", "watch"], 2),
-    **dict.fromkeys(["data", "plots"], 3),
-    **dict.fromkeys(
-        ["losses", "energy", "penalties", "augment", "models", "optimizers", "runs"], 4
-    ),
-    **dict.fromkeys(["gan", "metrics"], 5),
-    **dict.fromkeys(["quality"], 6),
-    **dict.fromkeys(["loop"], 7),
-    **dict.fromkeys(["dry_run"], 8),
-    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 9),
+    **dict.fromkeys(["errors", "text", "growth", "latents", "portraits"], 0),
+    **dict.fromkeys(["cli", "files", "conditions"], 1),
+    **dict.fromkeys(["recipes", "images"], 2),
+    **dict.fromkeys(["backend", "pace", "watch"], 3),
+    **dict.fromkeys(["data", "plots"], 4),
+    **dict.fromkeys(["losses", "energy", "penalties", "augment", "models", "optimizers"], 5),
+    **dict.fromkeys(["runs", "checkpoints"], 6),
+    **dict.fromkeys(["gan", "metrics"], 7),
+    **dict.fromkeys(["quality"], 8),
+    **dict.fromkeys(["loop"], 9),
+    **dict.fromkeys(["dry_run"], 10),
+    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 11),
 }
 COMMANDS = ["train", "data", "gif", "sample", "evaluate"]
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from kerasgan.data import cascade
-from kerasgan.data.portraits import draw_portrait
 from kerasgan.data.square import cut_square, mirrored
+from kerasgan.portraits import draw_portrait
 
 
 def test_an_upright_square_is_the_picture_itself() -> None:

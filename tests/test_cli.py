@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from kerasgan import cli
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 
 def failing(error):

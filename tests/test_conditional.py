@@ -10,8 +10,8 @@ from PIL import Image
 
 from kerasgan import models, recipes, runs, sample, train
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
-from kerasgan.data.conditions import Conditions
+from kerasgan.conditions import Conditions
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
 from kerasgan.runs import Run

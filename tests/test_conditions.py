@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kerasgan.cli import UserError
+from kerasgan.conditions import EXAMPLES, Conditions
 from kerasgan.data.batches import Ahead, Batches, Conditioned
-from kerasgan.data.conditions import EXAMPLES, Conditions, find_conditions
+from kerasgan.data.conditions import find_conditions
 from kerasgan.data.table import Table
+from kerasgan.errors import UserError
 
 
 def classes(*values, names=("ada", "bob", "cy")):

@@ -17,13 +17,14 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError, run
+from kerasgan.cli import run
 from kerasgan.data import __main__ as command
 from kerasgan.data import cache as cache_module
 from kerasgan.data import folder as folder_module
 from kerasgan.data import prepare
 from kerasgan.data.decode import Decoded
 from kerasgan.data.source import find_labels
+from kerasgan.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # may read everything

@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data import __main__ as command
 from kerasgan.data import archive as archive_module
 from kerasgan.data import cache as cache_module
 from kerasgan.data.archive import clean
 from kerasgan.data.export import export
+from kerasgan.errors import UserError
 
 TARS = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
 Files = Iterable[tuple[str, bytes]]

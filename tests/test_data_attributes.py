@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data import __main__ as command
 from kerasgan.data.attributes import parse_attributes
+from kerasgan.errors import UserError
 
 CSV = "image_id,Male,Smiling\n1.jpg,1,-1\n2.jpg,-1,-1\n"
 PLAIN = "2\nMale Smiling\n1.jpg  1 -1\n2.jpg -1 -1\n"

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data import __main__ as command
 from kerasgan.data import cache as cache_module
+from kerasgan.errors import UserError
 
 GOOD = {  # file: colour of its middle, once it is prepared
     "animated.gif": (255, 0, 0),

@@ -15,7 +15,7 @@ from kerasgan.cli import run
 from kerasgan.data import __main__ as command
 from kerasgan.data import _draw_worker, drawing
 from kerasgan.data.built_in import plan_built_in
-from kerasgan.data.portraits import ATTRIBUTES, draw_portrait
+from kerasgan.portraits import ATTRIBUTES, draw_portrait
 
 ROOT = Path(__file__).parent.parent
 

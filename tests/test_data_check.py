@@ -14,8 +14,8 @@ from kerasgan.data import __main__ as command
 from kerasgan.data import check as check_module
 from kerasgan.data.check import Report, check, is_grey, text
 from kerasgan.data.duplicates import descriptor, equal_pairs, groups, near_pairs
-from kerasgan.data.portraits import draw_portrait
 from kerasgan.data.sheet import CELL, contact_sheet
+from kerasgan.portraits import draw_portrait
 
 ORIENTATION = 0x0112
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data.export import export, file_names
 from kerasgan.data.table import Table
+from kerasgan.errors import UserError
 
 
 def load(source: Path, cache: Path, **options: object) -> data.Pictures:

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data import faces
 from kerasgan.data.faces import DETECTOR, Detections, Face, cut_face, find_faces
-from kerasgan.data.portraits import draw_portrait, eye_positions, sample_traits
+from kerasgan.errors import UserError
+from kerasgan.portraits import draw_portrait, eye_positions, sample_traits
 
 # Where CelebA's pictures have them; its authors count pixels from 1, at their middles.
 LEVEL = Face((70.245, 111.5), (107.737, 111.5), (88.932, 153.014), 0.99)

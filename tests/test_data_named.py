@@ -25,9 +25,9 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from kerasgan.cli import UserError
 from kerasgan.data import named
 from kerasgan.data.named import NAMED, fetch
+from kerasgan.errors import UserError
 
 REPOSITORY, REVISION = "someone/digits", "0123456789abcdef0123456789abcdef01234567"
 FILES = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]

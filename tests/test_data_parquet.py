@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.cli import UserError
 from kerasgan.data.decode import Rejected
 from kerasgan.data.parquet import ParquetSource, open_parquet
 from kerasgan.data.source import Source
+from kerasgan.errors import UserError
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

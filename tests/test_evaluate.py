@@ -13,13 +13,14 @@ from PIL import Image
 
 from kerasgan import data, evaluate, latents, metrics, models, runs
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
-from kerasgan.data.conditions import Conditions
+from kerasgan.checkpoints import Checkpoints
+from kerasgan.conditions import Conditions
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.metrics import detection
 from kerasgan.metrics import evaluator as measuring
 from kerasgan.metrics.features import Features
-from kerasgan.runs import Checkpoints, Run
+from kerasgan.runs import Run
 
 DIM = 4
 

@@ -7,7 +7,7 @@ import pytest
 
 from kerasgan import energy, images, models
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.losses import LOSSES
 from kerasgan.optimizers import build_optimizer

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
-from kerasgan.data.portraits import draw_portrait
+from kerasgan.errors import UserError
 from kerasgan.metrics import features
 from kerasgan.metrics.detection import Detector
 from kerasgan.metrics.efficientnet import EfficientNetLite0
 from kerasgan.metrics.face import load_stage
 from kerasgan.metrics.torch_file import read_tensors
+from kerasgan.portraits import draw_portrait
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ import pytest
 
 from kerasgan import loop, models, penalties, recipes, runs
 from kerasgan.backend import keras, tf
+from kerasgan.checkpoints import Checkpoints
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN, STREAMS
 from kerasgan.recipes import LOSSES, PRESETS
-from kerasgan.runs import Checkpoints, Run
+from kerasgan.runs import Run
 
 SIZES = {"article": 28, "dcgan": 32, "mlp": 8}
 
@@ -365,5 +367,5 @@ def test_ada_is_reported_and_rises_while_d_is_sure():
 
 
 def test_augmentation_by_the_number_of_pictures_is_resolved_first():
-    with pytest.raises(recipes.UserError, match="resolve_augment"):
+    with pytest.raises(UserError, match="resolve_augment"):
         GAN(small("mlp", augment="auto"))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import gif
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 # Steps of grey far enough apart to be told after the palette.
 GREYS = [10, 60, 110, 160, 210, 250]

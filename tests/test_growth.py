@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kerasgan import growth, recipes
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.growth import Stage
 from kerasgan.recipes import PRESETS
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import images
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 
 def solid(colour, height=8, width=8):

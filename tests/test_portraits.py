@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kerasgan.data.portraits import (
+from kerasgan.portraits import (
     ATTRIBUTES,
     draw_portrait,
     draw_traits,
@@ -17,7 +17,7 @@ from kerasgan.data.portraits import (
     name_attributes,
     sample_traits,
 )
-from kerasgan.data.portraits.traits import Traits
+from kerasgan.portraits.traits import Traits
 
 COUNT = 2000
 
@@ -97,7 +97,7 @@ def test_a_portrait_depends_on_seed_and_index_alone():
 
 def test_another_process_draws_the_same():
     script = (
-        "import sys; from kerasgan.data.portraits import draw_portrait;"
+        "import sys; from kerasgan.portraits import draw_portrait;"
         "sys.stdout.buffer.write(draw_portrait(7, 3)[0].tobytes())"
     )
     drawn = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kerasgan import recipes
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.recipes import PRESETS, Recipe
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from kerasgan import data, models, runs
 from kerasgan.backend import tf
-from kerasgan.cli import UserError
+from kerasgan.checkpoints import Checkpoints
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
-from kerasgan.runs import Checkpoints, Run, begin_run, next_run_folder
+from kerasgan.runs import Run, begin_run, next_run_folder
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_one_process_trains_a_run(tmp_path):
     run = Run(tmp_path)
     other = f"""
 from kerasgan.runs import Run
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 try:
     with Run({str(tmp_path)!r}).locked(): print("got it")
 except UserError as error: print(error)

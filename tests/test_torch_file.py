@@ -12,7 +12,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.metrics.torch_file import read_tensors
 
 NUMBERS = np.arange(24, dtype="<f4")

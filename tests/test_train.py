@@ -18,9 +18,10 @@ from PIL import Image
 
 from kerasgan import loop, pace, train
 from kerasgan.backend import keras, tf
+from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN, SCALARS
-from kerasgan.runs import Checkpoints, Run
+from kerasgan.runs import Run
 
 SMALL = "--preset article-lite --size 32 --width 0.02 --batch-size 4 --precision float32"
 OFTEN = "--grid-every 4 --checkpoint-every 5 --control-latents 4"

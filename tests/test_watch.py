@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
 from kerasgan.watch import Evaluation, Watch
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasgan.cli import UserError
 from kerasgan.data.archive import ARCHIVES, open_archive
 from kerasgan.data.arrays import ArraySource
 from kerasgan.data.built_in import BUILT_IN, BUILT_IN_COUNT, plan_built_in
@@ -31,7 +30,8 @@ from kerasgan.data.prepare import Preparation
 from kerasgan.data.recent import recall, remember, take_stamps
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
-from kerasgan.data.text import printable
+from kerasgan.errors import UserError
+from kerasgan.text import printable
 
 __all__ = [
     "BUILT_IN",

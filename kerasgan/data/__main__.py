@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from kerasgan import cli
-from kerasgan.cli import UserError
 from kerasgan.data import (
     BUILT_IN,
     BUILT_IN_COUNT,
@@ -30,8 +29,9 @@ from kerasgan.data.export import check_export, export
 from kerasgan.data.faces import available, find_faces
 from kerasgan.data.sheet import contact_sheet
 from kerasgan.data.source import Source
-from kerasgan.data.text import printable
+from kerasgan.errors import UserError
 from kerasgan.images import write_png
+from kerasgan.text import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:

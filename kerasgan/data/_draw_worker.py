@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from kerasgan.data.decode import resize, to_channels
-from kerasgan.data.portraits import ATTRIBUTES, draw_portrait
+from kerasgan.portraits import ATTRIBUTES, draw_portrait
 
 IO_FAILED = 100  # added to `errno` in the exit code of a process that could not write
 

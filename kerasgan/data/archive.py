@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-from kerasgan.cli import UserError
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
-from kerasgan.data.text import first_line, printable
+from kerasgan.errors import UserError
+from kerasgan.text import first_line, printable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIP_BEGINS = b"PK\3\4"

@@ -15,10 +15,10 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from kerasgan.cli import UserError
 from kerasgan.data.decode import MAX_PIXELS, Rejected
 from kerasgan.data.source import Item, Raw, Source
-from kerasgan.data.text import first_line, printable
+from kerasgan.errors import UserError
+from kerasgan.text import first_line, printable
 
 # Names in a .npz, the first that is there counts; Keras' own sets use the first of each.
 PICTURES = ("x_train", "images", "pictures", "faces", "x", "data", "arr_0")

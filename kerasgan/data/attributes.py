@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from kerasgan.cli import UserError
-from kerasgan.data.text import printable
+from kerasgan.errors import UserError
+from kerasgan.text import printable
 
 EXPORTED = "list_attr.csv"  # what `export` writes
 TABLES = ("list_attr_celeba.csv", "list_attr_celeba.txt", EXPORTED)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from kerasgan import images
+from kerasgan.conditions import Conditions
 from kerasgan.data.cache import Pictures
-from kerasgan.data.conditions import Conditions, find_conditions
+from kerasgan.data.conditions import find_conditions
 from kerasgan.recipes import Recipe
 
 FLIPS = 1  # sets the random numbers of the flips apart from those of the order

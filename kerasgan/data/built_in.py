@@ -4,6 +4,7 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+from kerasgan import portraits
 from kerasgan.data.cache import Plan, Tally, make_key
 
 BUILT_IN = "built-in"
@@ -42,6 +43,6 @@ def _prepare(size: int, channels: int, count: int, seed: int, into: Path) -> Tal
 def _drawing_code() -> str:
     """Returns a digest of the code that draws, so that other faces never hide in an old cache."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).with_name("portraits").glob("*.py")):
+    for path in sorted(Path(portraits.__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -31,12 +31,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import kerasgan
-from kerasgan.cli import UserError
 from kerasgan.data.arrays import BAD_HEADER
 from kerasgan.data.decode import Decoded
 from kerasgan.data.table import Table, read_table
-from kerasgan.data.text import megabytes, plural, printable
+from kerasgan.errors import UserError
 from kerasgan.files import LEFTOVERS, atomic_path
+from kerasgan.text import megabytes, plural, printable
 
 FORMAT = 2  # raised whenever the same options give other pixels or other files
 # What opening a damaged cache raises.

@@ -21,8 +21,8 @@ from kerasgan.data.duplicates import descriptor, equal_pairs, groups, near_pairs
 from kerasgan.data.parallel import submit_in_order
 from kerasgan.data.prepare import Preparation, decoding_threads, read_bytes
 from kerasgan.data.source import Item
-from kerasgan.data.text import megabytes, most_common, plural, printable
 from kerasgan.files import atomic_path
+from kerasgan.text import megabytes, most_common, plural, printable
 
 SAMPLE = 48  # prepared pictures kept for the sheet, at even distances
 EXAMPLES = 6  # pictures of each finding kept for the sheet

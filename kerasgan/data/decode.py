@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kerasgan.data.source import Raw
-from kerasgan.data.text import first_line
+from kerasgan.text import first_line
 
 CROPS = ("auto", "center", "celeba", "none")
 FACE = "face"  # the crop that gives a picture for each face in a photograph

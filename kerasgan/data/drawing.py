@@ -12,8 +12,8 @@ from kerasgan.cli import progress
 from kerasgan.data._draw_worker import IO_FAILED, attributes_part, draw_slice
 from kerasgan.data.cache import Tally, rejected_writer, write_header
 from kerasgan.data.parallel import CORES
-from kerasgan.data.portraits import ATTRIBUTES
 from kerasgan.data.table import header
+from kerasgan.portraits import ATTRIBUTES
 
 DRAWN_SIZE = 128  # pixels
 FEW = 64  # pictures; drawing fewer takes less time than starting another process

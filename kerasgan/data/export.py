@@ -9,14 +9,15 @@ from unicodedata import normalize
 
 import numpy as np
 
-from kerasgan.cli import UserError, progress
+from kerasgan.cli import progress
 from kerasgan.data.attributes import EXPORTED, header_row
 from kerasgan.data.cache import Pictures
 from kerasgan.data.parallel import submit_in_order, threads
 from kerasgan.data.table import Table
-from kerasgan.data.text import printable
+from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
 from kerasgan.images import to_image
+from kerasgan.text import printable
 
 Write = Callable[[str, bytes], object]  # of a file, by its path inside the export
 MAX_NAME = 60  # characters of a class folder's name: 240 bytes at most, where 255 are allowed

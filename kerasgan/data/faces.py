@@ -14,9 +14,9 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from kerasgan.cli import UserError
 from kerasgan.data import cascade
 from kerasgan.data.square import cut_square
+from kerasgan.errors import UserError
 
 Point = tuple[float, float]
 

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kerasgan.cli import UserError
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, Attributes, parse_attributes
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source, find_labels, is_picture
-from kerasgan.data.text import printable
+from kerasgan.errors import UserError
+from kerasgan.text import printable
 
 WATCHED_FILES = 5_000  # of a folder; in a larger one, as many at even distances
 

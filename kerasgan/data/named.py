@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 import kerasgan
-from kerasgan.cli import UserError, progress
+from kerasgan.cli import progress
 from kerasgan.data.parquet import ParquetSource
-from kerasgan.data.text import first_line, megabytes, plural, printable
+from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
+from kerasgan.text import first_line, megabytes, plural, printable
 
 HUB = "https://huggingface.co"
 PIECE = 8_000_000  # bytes a request, which is what Ctrl-C can lose

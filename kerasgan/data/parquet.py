@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 
-from kerasgan.cli import UserError
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source
-from kerasgan.data.text import first_line, printable
+from kerasgan.errors import UserError
+from kerasgan.text import first_line, printable
 
 SUFFIX = ".parquet"
 BATCH = 32  # rows decoded at once

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kerasgan.cli import UserError, progress
+from kerasgan.cli import progress
 from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
 from kerasgan.data.decode import (
     Decoded,
@@ -27,7 +27,8 @@ from kerasgan.data.faces import Detections, Face, cut_face
 from kerasgan.data.parallel import submit_in_order, threads
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.table import TableWriter, table_writer
-from kerasgan.data.text import most_common, printable
+from kerasgan.errors import UserError
+from kerasgan.text import most_common, printable
 
 
 @dataclass(frozen=True)

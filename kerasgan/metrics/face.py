@@ -9,8 +9,8 @@ from typing import Any
 
 from kerasgan.backend import tf
 from kerasgan.data import cascade
+from kerasgan.errors import required
 from kerasgan.metrics.features import Features, digest
-from kerasgan.metrics.optional import required
 
 SIZE = 48  # side of the cuts that O-Net reads, pixels
 
@@ -39,5 +39,5 @@ def load_stage(name: str) -> Any:
     Raises:
         UserError: the package is not installed.
     """
-    required("mtcnn.stages")
+    required("mtcnn.stages", "metrics")
     return cascade.load_stage(name)

@@ -8,7 +8,7 @@ TensorFlow's 2015 graph (Heusel et al. 2017).
 from pathlib import Path
 
 from kerasgan.backend import keras, random_state_kept
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.metrics.features import Features, digest
 
 SIZE = 299  # side of the pictures that it was trained on, pixels

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before the zip format
 PROTOCOL = 1001  # the second

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan.backend import keras, tf
-from kerasgan.cli import UserError
+from kerasgan.errors import UserError
 from kerasgan.models.resample import Doubling, Halving, Opening
 from kerasgan.recipes import Recipe
 

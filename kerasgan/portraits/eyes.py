@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasgan.data.portraits.fields import (
+from kerasgan.portraits.fields import (
     Field,
     bump,
     clamp,
@@ -17,8 +17,8 @@ from kerasgan.data.portraits.fields import (
     ridge,
     smooth,
 )
-from kerasgan.data.portraits.head import DEPTH, Head
-from kerasgan.data.portraits.traits import Traits
+from kerasgan.portraits.head import DEPTH, Head
+from kerasgan.portraits.traits import Traits
 
 
 def eye_positions(traits: Traits) -> tuple[tuple[float, float], tuple[float, float]]:

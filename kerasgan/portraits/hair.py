@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasgan.data.portraits.fields import (
+from kerasgan.portraits.fields import (
     Field,
     bump,
     clamp,
@@ -22,8 +22,8 @@ from kerasgan.data.portraits.fields import (
     wave,
     window_of,
 )
-from kerasgan.data.portraits.head import Head, Light
-from kerasgan.data.portraits.traits import LONG_STYLES, Traits
+from kerasgan.portraits.head import Head, Light
+from kerasgan.portraits.traits import LONG_STYLES, Traits
 
 CROWN = -0.1  # where the skull is widest
 HAIRLINE_SOFTNESS = {"buzz": 6.0, "crop": 4.0, "swept": 3.6, "tied": 4.5}  # pixels

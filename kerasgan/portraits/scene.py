@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from kerasgan.data.portraits.face import SKIN_WRAP, skin_color
-from kerasgan.data.portraits.fields import (
+from kerasgan.portraits.face import SKIN_WRAP, skin_color
+from kerasgan.portraits.fields import (
     SIZE,
     Field,
     bump,
@@ -21,8 +21,8 @@ from kerasgan.data.portraits.fields import (
     smooth,
     window_of,
 )
-from kerasgan.data.portraits.head import Head, Light, normals
-from kerasgan.data.portraits.traits import Color, Traits
+from kerasgan.portraits.head import Head, Light, normals
+from kerasgan.portraits.traits import Color, Traits
 
 
 def draw_room(traits: Traits) -> np.ndarray:

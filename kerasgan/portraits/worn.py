@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kerasgan.data.portraits.fields import (
+from kerasgan.portraits.fields import (
     Field,
     clamp,
     cloud_tile,
@@ -18,8 +18,8 @@ from kerasgan.data.portraits.fields import (
     wave,
     window_of,
 )
-from kerasgan.data.portraits.head import Head, Light
-from kerasgan.data.portraits.traits import LONG_STYLES, Traits
+from kerasgan.portraits.head import Head, Light
+from kerasgan.portraits.traits import LONG_STYLES, Traits
 
 
 def draw_glasses(canvas: np.ndarray, head: Head, traits: Traits) -> None:

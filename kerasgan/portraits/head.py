@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasgan.data.portraits.fields import Field, clamp, pixel_grid, slopes
-from kerasgan.data.portraits.traits import Traits
+from kerasgan.portraits.fields import Field, clamp, pixel_grid, slopes
+from kerasgan.portraits.traits import Traits
 
 DEPTH = 0.74  # of the skull before its axis, in half head heights
 

@@ -6,14 +6,14 @@ paint them from back to front, with light on relief.
 
 import numpy as np
 
-from kerasgan.data.portraits.eyes import eye_positions
-from kerasgan.data.portraits.face import draw_face
-from kerasgan.data.portraits.hair import draw_hair, draw_hair_behind
-from kerasgan.data.portraits.head import face_window, place_head, set_light
-from kerasgan.data.portraits.sampling import sample_traits
-from kerasgan.data.portraits.scene import draw_ears, draw_neck_and_clothes, draw_room
-from kerasgan.data.portraits.traits import ATTRIBUTES, Traits, name_attributes
-from kerasgan.data.portraits.worn import draw_glasses, draw_hat
+from kerasgan.portraits.eyes import eye_positions
+from kerasgan.portraits.face import draw_face
+from kerasgan.portraits.hair import draw_hair, draw_hair_behind
+from kerasgan.portraits.head import face_window, place_head, set_light
+from kerasgan.portraits.sampling import sample_traits
+from kerasgan.portraits.scene import draw_ears, draw_neck_and_clothes, draw_room
+from kerasgan.portraits.traits import ATTRIBUTES, Traits, name_attributes
+from kerasgan.portraits.worn import draw_glasses, draw_hat
 
 __all__ = [
     "ATTRIBUTES",

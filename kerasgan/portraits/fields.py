@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from kerasgan.data.portraits.traits import Color
+from kerasgan.portraits.traits import Color
 
 SIZE = 128  # pixels, a portrait's side
 

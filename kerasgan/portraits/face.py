@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasgan.data.portraits.eyes import draw_eyes
-from kerasgan.data.portraits.fields import (
+from kerasgan.portraits.eyes import draw_eyes
+from kerasgan.portraits.fields import (
     Field,
     bump,
     clamp,
@@ -22,8 +22,8 @@ from kerasgan.data.portraits.fields import (
     strands,
     window_of,
 )
-from kerasgan.data.portraits.head import Head, Light, normals, rows_between
-from kerasgan.data.portraits.traits import SHORT_STYLES, Color, Traits
+from kerasgan.portraits.head import Head, Light, normals, rows_between
+from kerasgan.portraits.traits import SHORT_STYLES, Color, Traits
 
 SKIN_TONES: tuple[Color, ...] = (  # sRGB, at melanin 0, 1/7, .. 1
     (0.960, 0.845, 0.785),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan.data.portraits.traits import LONG_STYLES, Color, Traits
+from kerasgan.portraits.traits import LONG_STYLES, Color, Traits
 
 
 def hsv(hue: float, saturation: float, value: float) -> Color:
