@@ -11,19 +11,27 @@ import kerasgan
 
 PACKAGE = Path(kerasgan.__file__).parent
 FLOORS = {
-    "kerasgan": 0,
-    **dict.fromkeys(["errors", "text", "growth", "latents", "portraits"], 0),
-    **dict.fromkeys(["cli", "files", "conditions"], 1),
-    **dict.fromkeys(["recipes", "images"], 2),
-    **dict.fromkeys(["backend", "pace", "watch"], 3),
-    **dict.fromkeys(["data", "plots"], 4),
-    **dict.fromkeys(["losses", "energy", "penalties", "augment", "models", "optimizers"], 5),
-    **dict.fromkeys(["runs", "checkpoints"], 6),
-    **dict.fromkeys(["gan", "metrics"], 7),
-    **dict.fromkeys(["quality"], 8),
-    **dict.fromkeys(["loop"], 9),
-    **dict.fromkeys(["dry_run"], 10),
-    **dict.fromkeys(["train", "gif", "sample", "evaluate", "data.__main__"], 11),
+    part: number
+    for number, parts in enumerate(
+        [
+            ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
+            ["cli", "files", "conditions"],
+            ["recipes", "images"],
+            ["backend", "pace"],
+            ["data", "watch", "animation"],
+            ["plots"],
+            ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"],
+            ["critic", "saved"],
+            ["drawing", "scorer"],
+            ["runs", "checkpoints"],
+            ["gan", "metrics"],
+            ["quality"],
+            ["loop"],
+            ["dry_run"],
+            ["train", "gif", "sample", "evaluate", "data.__main__"],
+        ]
+    )
+    for part in parts
 }
 COMMANDS = ["train", "data", "gif", "sample", "evaluate"]
 
