@@ -16,9 +16,12 @@ from typing import NamedTuple
 import machine
 import numpy as np
 
-from kerasgan import energy, penalties, recipes
+from kerasgan import backend, energy, recipes
 from kerasgan.backend import keras, tf
+from kerasgan.chance import D, G
+from kerasgan.critic import Critic
 from kerasgan.gan import GAN
+from kerasgan.losses import LOSSES
 from kerasgan.recipes import PRESETS
 
 WARM_UP = 3  # rounds that compile and allocate
@@ -33,12 +36,12 @@ class Part(NamedTuple):
     Attributes:
         run: does it once.
         times: that it is done in a turn.
-        share: of the steps that have it.
+        fraction: of the steps that have it.
     """
 
     run: Callable[[], object]
     times: int = 4
-    share: float = 1.0
+    fraction: float = 1.0
 
 
 def main() -> None:
@@ -46,6 +49,7 @@ def main() -> None:
     base = PRESETS[args.preset]
     size, batch_size = args.size or base.size, args.batch_size or base.batch_size
     recipe = dataclasses.replace(base, size=size, batch_size=batch_size, conditions="none")
+    backend.configure(recipe.seed)
     gan = GAN(recipes.resolve_augment(recipe, PICTURES))
     recipe = gan.recipe
     print(machine.describe())
@@ -83,65 +87,58 @@ def operations(network: keras.Model) -> int:
 
 def parts_of(gan: GAN) -> dict[str, Part]:
     """Returns the whole step and its parts by name."""
-    recipe, critic = gan.recipe, gan.discriminator_logits
+    recipe, every = gan.recipe, gan.recipe.penalty_every
     shape = (recipe.batch_size, recipe.size, recipe.size, recipe.channels)
     reals = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-    pictures, latents = tf.constant(reals), tf.random.normal((shape[0], recipe.latent_dim))
-    every, fakes = recipe.penalty_every, -pictures
+    pictures, fakes = tf.constant(reals), tf.constant(-reals)
+    critic = gan.critic(D, conditions=None)
+    eager = Critic(dataclasses.replace(recipe, penalty_every=1), gan.playing[D], critic.chance)
+    d_weights, g_weights = ([w.value for w in gan.trained(mover)] for mover in (D, G))
 
     def generator() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            drawn = gan.generator(latents, training=True)
-        return tape.gradient(drawn, of(gan.generator), output_gradients=pictures)
+            drawn = gan.draw(critic.chance, pictures, None, training=True)
+        return tape.gradient(drawn, g_weights, output_gradients=pictures)
 
     def discriminator() -> list[tf.Tensor]:
-        both = tf.concat([pictures, fakes], axis=0)
         with tf.GradientTape() as tape:
-            tape.watch(both)
-            real, fake = tf.split(critic(both, training=True), 2)
-            loss = tf.reduce_mean(tf.nn.softplus(fake - real))
-        return tape.gradient(loss, [*of(gan.discriminator), both])
+            tape.watch(fakes)
+            logits = critic.both(pictures, fakes)
+            labels = critic.chance.labels(tf.shape(logits[0]))
+            loss = LOSSES[recipe.loss].discriminator(*logits, *labels)
+        return tape.gradient(loss, [*d_weights, fakes])
 
     def penalty() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            total = sum(penalties.zero_centred(critic, x) for x in (pictures, fakes))
-        return tape.gradient(total, of(gan.discriminator))
+            total = eager.penalties(pictures, fakes)
+        return tape.gradient(total, d_weights)
 
     def colours() -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(fakes)
-            distance = energy.distance(pictures, fakes)
-        return tape.gradient(distance, fakes)
+        return energy.slopes(pictures, fakes, recipe.energy)
 
     def updates() -> None:
-        for network, optimizer in (
-            (gan.generator, gan.generator_optimizer),
-            (gan.discriminator, gan.discriminator_optimizer),
+        for weights, optimizer in (
+            (gan.trained(G), gan.generator_optimizer),
+            (gan.trained(D), gan.discriminator_optimizer),
         ):
-            gradients = [1e-6 * weight for weight in of(network)]
-            optimizer.apply(gradients, network.trainable_weights)
-
-    def average() -> None:
-        for mean, weight in zip(gan.ema_generator.weights, gan.generator.weights, strict=True):
-            mean.assign(weight.value + 0.999 * (mean.value - weight.value))
+            optimizer.apply([1e-6 * weight.value for weight in weights], weights)
 
     compiled = lambda part: tf.function(part, autograph=False)  # noqa: E731
     parts = {
         WHOLE: Part(lambda: gan.train_on_batch(reals), times=every),  # one of them with penalties
         "G, forward and backward": Part(compiled(generator)),
         "D on reals and fakes, forward and backward": Part(compiled(discriminator)),
-        f"R1 and R2, every {every} steps": Part(compiled(penalty), share=1 / every),
+        f"penalties, every {every} steps": Part(compiled(penalty), fraction=1 / every),
         "the energy distance": Part(compiled(colours)),
         "both optimizers": Part(compiled(updates)),
-        "the averaged G": Part(compiled(average)),
+        "the averaged G": Part(compiled(gan.average)),
     }
-    wanted = {"the averaged G": recipe.ema, "the energy distance": recipe.energy}
+    wanted = {
+        "the averaged G": recipe.ema,
+        "the energy distance": recipe.energy,
+        f"penalties, every {every} steps": recipe.r1 or recipe.r2 or recipe.gp,
+    }
     return {name: part for name, part in parts.items() if wanted.get(name, True)}
-
-
-def of(network: keras.Model) -> list[tf.Variable]:
-    """The variables that training moves."""
-    return [weight.value for weight in network.trainable_weights]
 
 
 def turn_by_turn(parts: dict[str, Part], rounds: int) -> dict[str, float]:
@@ -153,7 +150,7 @@ def turn_by_turn(parts: dict[str, Part], rounds: int) -> dict[str, float]:
             for _ in range(part.times):
                 part.run()
             if round_number >= WARM_UP:
-                seconds[name].append((time.perf_counter() - began) * part.share / part.times)
+                seconds[name].append((time.perf_counter() - began) * part.fraction / part.times)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasgan import backend
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
@@ -82,6 +83,7 @@ def main() -> None:
 
 def digest_of(recipe: Recipe) -> Iterator[str]:
     """Yields the losses of each iteration and the digest, without a stop and with one."""
+    backend.configure(recipe.seed)
     whole = GAN(recipe)
     yield from (_losses(whole, number) for number in range(ITERATIONS))
     yield _weights(whole)

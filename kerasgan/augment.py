@@ -17,13 +17,13 @@ _COLUMNS = (
 
 
 def augment(
-    pictures: tf.Tensor, share: tf.Tensor | float, operations: set[str], seed: tf.Tensor
+    pictures: tf.Tensor, probability: tf.Tensor | float, operations: set[str], seed: tf.Tensor
 ) -> tf.Tensor:
     """Changes pictures by chance, each kind of change for itself.
 
     Args:
         pictures: float32 in [-1, 1], (B, H, W, C).
-        share: chance that a picture is changed in one of the ways, 0 to 1.
+        probability: that a picture is changed in one of the ways, 0 to 1.
         operations: some of "color", "translation" and "cutout".
         seed: int64, (2,).
 
@@ -35,7 +35,7 @@ def augment(
     drawn = dict(zip(_COLUMNS, columns, strict=True))
     for name, change in _OPERATIONS.items():
         if name in operations:
-            changed = tf.cast(drawn[name] < share, tf.float32)  # 1 or 0, (B, 1, 1, 1)
+            changed = tf.cast(drawn[name] < probability, tf.float32)  # 1 or 0, (B, 1, 1, 1)
             pictures = change(pictures, changed, drawn)
     return pictures
 
@@ -97,18 +97,20 @@ def _cutout(pictures: tf.Tensor, changed: tf.Tensor, drawn: dict[str, tf.Tensor]
 _OPERATIONS = {"color": _color, "translation": _translation, "cutout": _cutout}
 
 
-def adapted(share: tf.Tensor, real_logits: tf.Tensor, target: float, images: int) -> tf.Tensor:
-    """Returns ADA's next share of changed pictures (Karras et al. 2020).
+def adapted(
+    probability: tf.Tensor, real_logits: tf.Tensor, target: float, images: int
+) -> tf.Tensor:
+    """Returns ADA's next probability of a change (Karras et al. 2020).
 
-    The mean sign of D's logits of reals says how far D overfits: 0 not at all, 1 wholly. The share
-    rises while that is above the target, and falls below it.
+    The mean sign of D's logits of reals says how far D overfits: 0 not at all, 1 wholly. The
+    probability rises while that is above the target, and falls below it.
 
     Args:
-        share: the present one, 0 to 1.
+        probability: the present one, 0 to 1.
         real_logits: float32, (B, 1), of changed reals.
         target: mean sign to keep.
-        images: reals in which the share may go from 0 to 1.
+        images: reals in which it may go from 0 to 1.
     """
     overfit = tf.reduce_mean(tf.sign(real_logits))
     step = tf.cast(tf.size(real_logits), tf.float32) / images
-    return tf.clip_by_value(share + step * tf.sign(overfit - target), 0.0, 1.0)
+    return tf.clip_by_value(probability + step * tf.sign(overfit - target), 0.0, 1.0)

@@ -48,6 +48,11 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()}. Type: export KERAS_BACKEND=tensorflow"
     )
 
+# What ~/.keras/keras.json says is for the user's own networks: ours have their channels last, and
+# their precision is the recipe's.
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+
 __all__ = [
     "configure",
     "describe_device",

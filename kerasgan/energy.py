@@ -32,17 +32,34 @@ def distance(reals: tf.Tensor, fakes: tf.Tensor) -> tf.Tensor:
     return across - (_among(real) + _among(fake)) / 2
 
 
+def slopes(reals: tf.Tensor, fakes: tf.Tensor, weight: float) -> tf.Tensor:
+    """Returns the slopes at the fakes of their distance from the reals, times a weight.
+
+    Args:
+        reals: float32 in [-1, 1], (B, H, W, C).
+        fakes: float32, (B, H, W, C).
+        weight: of the distance.
+
+    Returns:
+        float32, (B, H, W, C).
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(fakes)
+        weighted = weight * distance(reals, fakes)
+    return tape.gradient(weighted, fakes)
+
+
 def _thumbnails(pictures: tf.Tensor) -> tf.Tensor:
     """Returns the mean colour of each cell, by opponents where there is colour, (B, 16, C)."""
     _, height, width, channels = pictures.shape
-    down, right = _shares(height), _shares(width)
+    down, right = _overlaps(height), _overlaps(width)
     cells = tf.einsum("ih,bhwc,jw->bijc", down, pictures, right)
     if channels == 3:
         cells = tf.einsum("bijc,kc->bijk", cells, tf.constant(OPPONENTS, tf.float32))
     return tf.reshape(cells, [-1, SIDE**2, channels])
 
 
-def _shares(side: int) -> tf.Tensor:
+def _overlaps(side: int) -> tf.Tensor:
     """Returns what each pixel of a row has in each cell, (SIDE, side); a cell's add up to 1."""
     edges = np.linspace(0, side, SIDE + 1)[:, np.newaxis]
     pixels = np.arange(side)

@@ -32,7 +32,7 @@ class Stage(NamedTuple):
     end: float
 
     def alpha(self, done: int) -> float:
-        """Returns the share of this stage's layers in the picture, above 0 to 1.
+        """Returns the weight of this stage's layers in the picture, above 0 to 1.
 
         Args:
             done: iterations done before the one that is asked about.

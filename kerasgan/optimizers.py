@@ -62,24 +62,37 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
         first: of the first update.
         recipe: `decay` and `warm_up`.
         slowdown: a float32 variable, a factor.
+        updates_an_iteration: of the network.
     """
 
-    def __init__(self, first: float, recipe: Recipe, slowdown: tf.Variable) -> None:
+    def __init__(
+        self, first: float, recipe: Recipe, slowdown: tf.Variable, updates_an_iteration: int = 1
+    ) -> None:
         self.first, self.recipe, self.slowdown = first, recipe, slowdown
+        self.updates_an_iteration = updates_an_iteration
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         rate = self.slowdown * (self.first / (1 + self.recipe.decay * step))
         if warm_up := self.recipe.warm_up:
-            rate *= tf.minimum((step + 1) / warm_up, 1.0)
+            iterations = step // self.updates_an_iteration
+            rate *= tf.minimum((iterations + 1) / warm_up, 1.0)
         return rate
 
     def get_config(self) -> dict[str, Any]:
-        return {"first": self.first, "recipe": dataclasses.asdict(self.recipe)}
+        return {
+            "first": self.first,
+            "recipe": dataclasses.asdict(self.recipe),
+            "updates_an_iteration": self.updates_an_iteration,
+        }
 
 
 def build_optimizer(
-    recipe: Recipe, network: keras.Model, learning_rate: float, slowdown: tf.Variable
+    recipe: Recipe,
+    network: keras.Model,
+    learning_rate: float,
+    slowdown: tf.Variable,
+    updates_an_iteration: int = 1,
 ) -> keras.optimizers.Optimizer:
     """Builds one network's optimizer, with loss scaling in float16.
 
@@ -88,8 +101,9 @@ def build_optimizer(
         network: the optimizer's state is made for its trainable weights.
         learning_rate: of the first update.
         slowdown: a factor on every learning rate, a float32 variable.
+        updates_an_iteration: of the network.
     """
-    schedule = Rate(learning_rate, recipe, slowdown)
+    schedule = Rate(learning_rate, recipe, slowdown, updates_an_iteration)
     optimizer = OPTIMIZERS[recipe.optimizer](
         recipe, learning_rate=schedule, clipvalue=recipe.clipvalue or None
     )

@@ -10,8 +10,13 @@ Critic = Callable[[tf.Tensor], tf.Tensor]  # pictures (B, H, W, C) to logits (B,
 def squared_slopes(critic: Critic, pictures: tf.Tensor) -> tf.Tensor:
     """Returns the squared length of the gradient at each picture.
 
+    The gradient is that of the sum of all logits. Where each logit depends on its own picture
+    alone, it is that of the picture's own logit. Where D compares the pictures of a batch, as
+    `progressive`'s does, what a picture does to the others' logits counts in it too, as it does in
+    Karras et al. 2018.
+
     Args:
-        critic: D's logits; none may depend on another picture of the batch.
+        critic: D's logits.
         pictures: float32, (B, H, W, C).
 
     Returns:
@@ -19,7 +24,7 @@ def squared_slopes(critic: Critic, pictures: tf.Tensor) -> tf.Tensor:
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(pictures)
-        total = tf.reduce_sum(critic(pictures))  # each picture's gradient is that of its own logit
+        total = tf.reduce_sum(critic(pictures))
     gradients = tape.gradient(total, pictures)
     return tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
 
@@ -54,5 +59,5 @@ def between(real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         fake: float32, (B, H, W, C).
         seed: of the places on the way, uniform; int64 (2,).
     """
-    share = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1, 1], seed)
-    return real + share * (fake - real)
+    fraction = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1, 1], seed)
+    return real + fraction * (fake - real)

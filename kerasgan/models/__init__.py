@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import images
+from kerasgan import backend, images
 from kerasgan.backend import keras
 from kerasgan.models import article, dcgan, fast, mlp, progressive
 from kerasgan.models.parts import SpectralNormalization
@@ -26,6 +26,7 @@ __all__ = [
     "build_portable_generator",
     "generate",
     "logits_of",
+    "normalise",
 ]
 
 GENERATE_BATCH = 16  # fixed: a picture must not depend on how many are drawn with it
@@ -44,7 +45,7 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the generator of the recipe's family.
 
     Args:
-        recipe: the fields of "networks", `classes` known; `precision` (not "auto"), `seed`.
+        recipe: the fields of "networks", `classes` known; `precision`, `seed`.
         portable: whether its layers are Keras' own alone.
 
     Returns:
@@ -52,14 +53,14 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
         [-1, 1]; with conditions from [latents, conditions (B, condition_size)].
     """
     build, _ = NETWORKS[recipe.network]
-    return build(recipe, portable)
+    return build(backend.resolved(recipe), portable)
 
 
 def build_discriminator(recipe: Recipe) -> keras.Model:
     """Builds the discriminator of the recipe's family.
 
     Args:
-        recipe: the fields of "networks", `spectral_norm`, `precision` (not "auto"), `seed`.
+        recipe: the fields of "networks", `spectral_norm`, `precision`, `seed`.
 
     Returns:
         A model from pictures (B, size, size, channels) in [-1, 1] to verdicts (B, 1), float32, 1
@@ -67,7 +68,7 @@ def build_discriminator(recipe: Recipe) -> keras.Model:
         before the sigmoid.
     """
     _, build = NETWORKS[recipe.network]
-    return build(recipe)
+    return build(backend.resolved(recipe))
 
 
 def build_portable_generator(recipe: Recipe) -> keras.Model:
@@ -85,6 +86,13 @@ def build_portable_generator(recipe: Recipe) -> keras.Model:
 def logits_of(discriminator: keras.Model) -> keras.Model:
     """Returns the same network, sharing every weight, that stops before the sigmoid."""
     return keras.Model(discriminator.input, discriminator.get_layer("logits").output)
+
+
+def normalise(discriminator: keras.Model) -> None:
+    """Brings the layers that have one back to spectral norm 1 (Miyato et al. 2018)."""
+    for layer in discriminator.layers:
+        if isinstance(layer, SpectralNormalization):
+            layer.normalise()
 
 
 def build_adversarial(generator: keras.Model, discriminator: keras.Model) -> keras.Model:

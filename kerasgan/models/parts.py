@@ -1,5 +1,6 @@
 """Layers that the networks are made of, and what they share."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +41,7 @@ class Parts:
         self._portable = portable
         # One initializer a layer: each gets a seed of its own from (seed, network, position).
         stream = np.random.SeedSequence([recipe.seed, _STREAMS.index(network)])
-        self._seeds = iter(stream.generate_state(64))
+        self._seeds = (stream.generate_state(place + 1)[place] for place in itertools.count())
         self._network = network
         self._conditions = _conditions_input(recipe)
 
@@ -168,8 +169,8 @@ def _same(x: keras.KerasTensor) -> keras.KerasTensor:
 class ScaledConv2D(keras.layers.Conv2D):
     """Conv2D whose weights, drawn with standard deviation 1, are scaled in use (He et al. 2015).
 
-    A step of the optimizer then changes a layer by the same share whatever its inputs' number, the
-    equalised learning rate of Karras et al. 2018.
+    A step of the optimizer then changes a layer by the same fraction whatever the number of its
+    inputs: the equalised learning rate of Karras et al. 2018.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

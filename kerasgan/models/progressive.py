@@ -1,9 +1,9 @@
 """Networks that grow with the pictures from 4x4 on (Karras et al. 2018).
 
 All layers of all sizes are there from the start. The networks of full-size pictures hold every
-weight: in them each size has a share in what comes out, 0 for sizes still to come, so that they
-draw and judge as the present stage does, enlarged. A stage trains on copies that share the weights
-and stop at its size (`Growing`).
+weight: in them each size has a weight in what comes out, 0 for sizes still to come, so that they
+draw and judge as the present stage does, enlarged. A stage trains on copies with the same
+variables that stop at its size (`Growing`).
 """
 
 import math
@@ -23,18 +23,18 @@ DEVIATION_FLOOR = 1e-8  # added to a variance, whose root has no slope at 0
 
 
 class Fade(layers.Layer):
-    """Blends what comes from the size below with what comes from this size, by its weight `share`.
+    """Blends what comes from the size below with what comes from this size, by its weight `alpha`.
 
     At 0 the outcome is the first alone, at 1 the second alone, exactly.
     """
 
     def build(self, input_shapes: list[tuple[int | None, ...]]) -> None:
-        self.share = self.add_weight(shape=(), initializer="zeros", trainable=False, name="share")
+        self.alpha = self.add_weight(shape=(), initializer="zeros", trainable=False, name="alpha")
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         below, here = inputs
-        share = tf.cast(self.share.value, here.dtype)
-        return (1 - share) * below + share * here
+        alpha = tf.cast(self.alpha.value, here.dtype)
+        return (1 - alpha) * below + alpha * here
 
 
 class BatchDeviation(layers.Layer):
@@ -55,8 +55,9 @@ class BatchDeviation(layers.Layer):
 def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the generator.
 
-    Its pictures are a sum over all sizes, each enlarged to the full one, by the kernel of the layer
-    "shares": 1 for the stage that trains, 0 for the others, and in between while one fades in.
+    Its pictures are a sum over all sizes, each enlarged to the full one. The kernel of the layer
+    "size_weights" has a weight for each size: 1 for the stage that trains, 0 for the others, and in
+    between while one fades in.
     All layers are Keras' own.
 
     The arguments and what is returned are `kerasgan.models.build_generator`'s.
@@ -73,7 +74,7 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
         x = layers.UpSampling2D(dtype=parts.dtype)(x)
         x = _convolved(parts, _convolved(parts, x, side), side)
         pictures.append(_rgb(parts, side)(x))
-    return keras.Model(latents, parts.pictures(_sum_by_shares(pictures, recipe)), name="generator")
+    return keras.Model(latents, parts.pictures(_weighted_sum(pictures, recipe)), name="generator")
 
 
 def _channels(parts: Parts, side: int) -> int:
@@ -100,7 +101,7 @@ def _rgb(parts: Parts, side: int) -> Layer:
     return parts.conv(parts.recipe.channels, 1, std=1.0, dtype="float32", name=f"to_rgb{side}")
 
 
-def _sum_by_shares(pictures: list[keras.KerasTensor], recipe: Recipe) -> keras.KerasTensor:
+def _weighted_sum(pictures: list[keras.KerasTensor], recipe: Recipe) -> keras.KerasTensor:
     """Adds pictures of all sizes, enlarged, by a kernel that is set and not learnt."""
     shape, float32 = (recipe.size, recipe.size, recipe.channels), {"dtype": "float32"}
     enlarged = [
@@ -110,9 +111,9 @@ def _sum_by_shares(pictures: list[keras.KerasTensor], recipe: Recipe) -> keras.K
         for x in pictures
     ]
     together = layers.Concatenate(**float32)(enlarged)
-    shares = layers.Dense(1, use_bias=False, trainable=False, name="shares", **float32)
-    summed = layers.Reshape(shape, **float32)(shares(together))
-    shares.kernel.assign(tf.one_hot([0], len(pictures), axis=0))
+    weights = layers.Dense(1, use_bias=False, trainable=False, name="size_weights", **float32)
+    summed = layers.Reshape(shape, **float32)(weights(together))
+    weights.kernel.assign(tf.one_hot([0], len(pictures), axis=0))
     return summed
 
 
@@ -226,7 +227,7 @@ class Growing:
 
     Attributes:
         stage: the present one, at first that of a new training.
-        alpha: the share of this stage's layers in the picture, 0 to 1.
+        alpha: the weight of this stage's layers in the picture, 0 to 1.
         generator: latents (B, latent_dim) to pictures (B, side, side, channels).
         logits: such pictures to logits (B, 1).
     """
@@ -268,20 +269,20 @@ class Growing:
         return self.logits if network is self._discriminator else self.generator
 
     def _blend(self, alpha: float) -> None:
-        """Sets the share of every size in all networks."""
+        """Sets the weight of every size in all networks."""
         sides = growth.sides(self.recipe.size)
         place = sides.index(self.stage.side)
         self.alpha.assign(alpha)
-        shares = np.zeros((len(sides), 1), np.float32)
-        shares[place] = alpha
+        weights = np.zeros((len(sides), 1), np.float32)
+        weights[place] = alpha
         if place:
-            shares[place - 1] = 1 - alpha
-            self.generator.get_layer("fade").share.assign(alpha)
+            weights[place - 1] = 1 - alpha
+            self.generator.get_layer("fade").alpha.assign(alpha)
         for generator in self._generators:
-            generator.get_layer("shares").kernel.assign(shares)
+            generator.get_layer("size_weights").kernel.assign(weights)
         for number, side in enumerate(sides[1:], start=1):
-            share = alpha if number == place else float(number < place)
-            self._discriminator.get_layer(f"fade{side}").share.assign(share)
+            weight = alpha if number == place else float(number < place)
+            self._discriminator.get_layer(f"fade{side}").alpha.assign(weight)
 
     def seen(self, reals: tf.Tensor) -> tf.Tensor:
         """Brings reals to this stage: halved to its size, and as coarse as its fakes still are.
