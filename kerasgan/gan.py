@@ -97,7 +97,7 @@ class GAN:
             models.normalise(self.discriminator)
         self._logits = models.logits_of(self.discriminator)
         self.growing = self._begin_growing() if recipe.grows else None
-        self._compiled_step = tf.function(self.train_step, autograph=False)
+        self.compiled_step = tf.function(self.train_step, autograph=False)
 
     @property
     def shown_generator(self) -> keras.Model:
@@ -157,7 +157,7 @@ class GAN:
             )
         if conditions is not None:
             conditions = tf.convert_to_tensor(conditions, tf.float32)
-        scalars = self._compiled_step(tf.convert_to_tensor(real, tf.float32), conditions)
+        scalars = self.compiled_step(tf.convert_to_tensor(real, tf.float32), conditions)
         return {name: float(value) for name, value in scalars.items()} | grown
 
     def train_step(self, real: tf.Tensor, conditions: tf.Tensor | None = None) -> Scalars:
@@ -346,7 +346,7 @@ class GAN:
         """Brings growing networks to the next iteration's stage; returns its side and alpha."""
         done = int(self.iteration)
         if growing.enter(done):
-            self._compiled_step = tf.function(self.train_step, autograph=False)
+            self.compiled_step = tf.function(self.train_step, autograph=False)
         if done == growing.stage.start:
             _forget(self.generator_optimizer)
             _forget(self.discriminator_optimizer)

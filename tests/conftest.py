@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import signal
+import sys
 import tracemalloc
 from collections.abc import Callable
 
@@ -17,6 +18,13 @@ def pytest_configure() -> None:
     """Undoes what a shell does to commands in the background: they ignore Ctrl-C, as do theirs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def repeatable() -> None:
+    """TensorFlow's operations repeat themselves, as in the commands, where a test imports it."""
+    if "kerasgan.backend" in sys.modules:
+        sys.modules["kerasgan.backend"].configure(seed=0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from PIL import Image
 
 from kerasgan import models, recipes, runs, sample, train
 from kerasgan.backend import keras, tf
+from kerasgan.chance import D, G
 from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
@@ -124,8 +125,8 @@ def test_every_fake_has_the_condition_of_the_real_beside_it(separate, monkeypatc
     gan = GAN(small(n_critic=2, separate_batches=separate))
     real, conditions = batch(8)
     drawn, judged = [], []
-    for name, seen in (("generator", drawn), ("discriminator_logits", judged)):
-        network = getattr(gan, name)
+    for mover, seen in ((G, drawn), (D, judged)):
+        network = gan.playing[mover]
         monkeypatch.setattr(network, "call", noting(network.call, seen))
     gan.train_step(tf.constant(real), tf.constant(conditions))  # eagerly
     first, second = conditions[:4], conditions[4:]
@@ -175,10 +176,11 @@ def test_the_penalty_is_on_the_slope_under_the_pictures_own_conditions():
     steps = 0.01 * np.eye(192, dtype="f").reshape(192, 8, 8, 3)
     squares = []
     for picture, condition in zip(pictures, conditions, strict=True):
-        given = np.tile(condition, (192, 1))
-        up, down = (gan.discriminator_logits([picture + s, given]) for s in (steps, -steps))
+        repeated = np.tile(condition, (192, 1))
+        up, down = (gan.playing[D]([picture + s, repeated]) for s in (steps, -steps))
         squares.append(np.sum(np.square((up - down) / 0.02)))
-    got = float(gan._penalty(tf.constant(pictures), None, 0, tf.constant(conditions)))
+    critic = gan.critic(D, tf.constant(conditions))
+    got = float(critic.penalties(tf.constant(pictures), tf.constant(pictures)))
     assert got == pytest.approx(np.mean(squares) / 2, rel=0.02)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from kerasgan import energy
 from kerasgan.backend import tf
+from kerasgan.chance import Chance, D
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
 
@@ -86,7 +87,7 @@ def test_a_step_moves_g_down_its_slopes_too(loss, simultaneous):
     held, free = GAN(recipe), GAN(dataclasses.replace(recipe, energy=0.0))
     begun = GAN(recipe)
     with tf.GradientTape() as tape:
-        fakes = begun.generator(begun._latents(4, "d_latents"), training=True)
+        fakes = begun.generator(Chance(recipe, begun.iteration, D).latents(4), training=True)
         value = 5.0 * energy.distance(tf.constant(reals), fakes)
     slopes = tape.gradient(value, [weight.value for weight in begun.generator.trainable_weights])
     scalars = held.train_on_batch(reals), free.train_on_batch(reals)

@@ -7,6 +7,7 @@ import pytest
 
 from kerasgan import energy, images, models
 from kerasgan.backend import keras, tf
+from kerasgan.chance import Chance, D
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.losses import LOSSES
@@ -85,13 +86,13 @@ def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, l
     reals = np.random.default_rng(1).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
     gan = GAN(recipe)
     twin = GAN(recipe)
-    latents = twin._latents(4, "d_latents")
+    latents = Chance(twin.recipe, twin.iteration, D).latents(4)
     functions = LOSSES[loss]
 
     with tf.GradientTape(persistent=True) as tape:
         fakes = twin.generator(latents, training=True)
-        real_logits = twin.discriminator_logits(reals, training=True)
-        fake_logits = twin.discriminator_logits(fakes, training=True)
+        real_logits = twin.playing[D](reals, training=True)
+        fake_logits = twin.playing[D](fakes, training=True)
         paired = [real_logits] if functions.paired else []
         a_loss = functions.generator(fake_logits, *paired)
         d_loss = functions.discriminator(real_logits, fake_logits)
@@ -99,7 +100,7 @@ def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, l
         for pictures in (tf.constant(reals), tf.stop_gradient(fakes)):
             with tf.GradientTape() as inner:
                 inner.watch(pictures)
-                total = tf.reduce_sum(twin.discriminator_logits(pictures, training=True))
+                total = tf.reduce_sum(twin.playing[D](pictures, training=True))
             slopes.append(tf.reduce_sum(inner.gradient(total, pictures) ** 2) / 4)
         g_objective = a_loss + recipe.energy * energy.distance(reals, fakes)
         objective = d_loss + slopes[0] / 2 + slopes[1] / 2
@@ -119,6 +120,42 @@ def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, l
             scale = np.abs(slope).max()
             assert scale > 0 or before.path == "logits/bias"  # a difference has no level
             np.testing.assert_allclose(step, slope, atol=2e-2 * scale + 1e-4, err_msg=before.path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "bias"),
+    [
+        ({"loss": "relativistic"}, 0.0),
+        ({"loss": "bce"}, -150.0),
+        # D's loss is flat at its label: sigmoid(-ln 9) is 0.1.
+        ({"loss": "bce", "label_smoothing": 0.1, "smooth_fakes": True}, -np.log(9.0)),
+    ],
+)
+def test_g_is_pushed_where_ds_own_slope_is_next_to_nothing(small, eagerly, typed, bias):
+    """Against G's own slopes, with reals whose logits are 150 higher than those of zeros."""
+    recipe = dataclasses.replace(small, r1=0.0, r2=0.0, energy=0.0, label_noise=0.0, **typed)
+    gan, twin = GAN(recipe), GAN(recipe)
+    for one in (gan, twin):
+        *inner, _ = one.discriminator.get_weights()
+        one.discriminator.set_weights([*inner, np.array([bias], np.float32)])
+    pattern = np.random.default_rng(1).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    # Without biases in its inner layers D is linear along a line from the origin.
+    reals = max((sign * pattern for sign in (-1, 1)), key=lambda x: twin.playing[D](x) - bias)
+    reals = np.repeat(reals * 150 / (twin.playing[D](reals) - bias), 4, axis=0)
+    latents = Chance(recipe, twin.iteration, D).latents(4)
+    with tf.GradientTape() as tape:
+        fakes = twin.generator(latents, training=True)
+        logits = twin.playing[D](tf.constant(reals)), twin.playing[D](fakes)
+        paired = [logits[0]] if LOSSES[recipe.loss].paired else []
+        a_loss = LOSSES[recipe.loss].generator(logits[1], *paired)
+    weights = twin.generator.trainable_weights
+    slopes = tape.gradient(a_loss, [weight.value for weight in weights])
+    gan.train_on_batch(reals)
+    assert max(np.abs(slope).max() for slope in slopes) > 0
+    for before, after, slope in zip(weights, gan.generator.trainable_weights, slopes, strict=True):
+        step = (before.numpy() - after.numpy()) / 0.01
+        scale = np.abs(slope).max()
+        np.testing.assert_allclose(step, slope, atol=2e-2 * scale + 1e-4, err_msg=before.path)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +182,7 @@ def test_a_rate_warms_up_evenly_then_decays(small):
     for _ in range(6):
         rates.append(float(optimizer.learning_rate))
         optimizer.apply([tf.zeros((1, 1)), tf.zeros(1)], network.trainable_weights)
-    shares = np.minimum(np.arange(1, 7) / 4, 1)
-    np.testing.assert_allclose(rates, 0.8 * shares / (1 + 0.5 * np.arange(6)), rtol=1e-5)
+    fractions = np.minimum(np.arange(1, 7) / 4, 1)
+    np.testing.assert_allclose(rates, 0.8 * fractions / (1 + 0.5 * np.arange(6)), rtol=1e-5)
     slowdown.assign(0.25)
     assert float(optimizer.learning_rate) == pytest.approx(0.8 * 0.25 / (1 + 0.5 * 6))

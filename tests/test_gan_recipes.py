@@ -8,9 +8,10 @@ import pytest
 
 from kerasgan import loop, models, penalties, recipes, runs
 from kerasgan.backend import keras, tf
+from kerasgan.chance import STREAMS, Chance, D, G
 from kerasgan.checkpoints import Checkpoints
-from kerasgan.errors import UserError
-from kerasgan.gan import GAN, STREAMS
+from kerasgan.critic import Critic
+from kerasgan.gan import GAN
 from kerasgan.recipes import LOSSES, PRESETS
 from kerasgan.runs import Run
 
@@ -148,8 +149,7 @@ def test_dcgan_equals_its_tutorials_loop():
 
     for step in range(3):
         real = reals_for(recipe, seed=step)
-        seed = gan._seed("d_latents")
-        latents = tf.random.stateless_normal((4, 8), seed)
+        latents = Chance(recipe, gan.iteration, D).latents(4)
         with tf.GradientTape() as g_tape:
             fake = generator(latents, training=True)
         with tf.GradientTape() as d_tape:
@@ -186,7 +186,7 @@ def gradients(tape, loss, network):
 def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     recipe = small("article", **EVERYTHING)
     whole, second = GAN(recipe), GAN(recipe)
-    whole.augment_share.assign(0.9)  # a share lost on the way begins at 0, and would stay there
+    whole.augment_probability.assign(0.9)  # one that is lost on the way begins at 0, and stays
     batches = [reals_for(recipe, seed) for seed in range(5)]
     for batch in batches[:3]:
         whole.train_on_batch(batch)
@@ -194,7 +194,8 @@ def test_everything_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     expected = [whole.train_on_batch(batch) for batch in batches[3:]]
     assert Checkpoints(second, tmp_path, keep=1).restore() == 3
     assert [second.train_on_batch(batch) for batch in batches[3:]] == expected
-    assert float(second.augment_share) == float(whole.augment_share) not in (0, 0.9, 1)
+    probabilities = [float(gan.augment_probability) for gan in (whole, second)]
+    assert probabilities[0] == probabilities[1] not in (0, 0.9, 1)
     for name, part in whole.state().items():
         if isinstance(part, keras.Model):
             pairs = zip(part.weights, second.state()[name].weights, strict=True)
@@ -237,13 +238,13 @@ def test_an_iteration_updates_d_as_often_as_the_recipe_says():
     recipe = small("mlp", n_critic=3)
     gan = GAN(recipe)
     seen = []
-    step = gan._discriminator_step
+    judge = gan.judge
 
-    def watched(reals, fakes, update, given):
+    def watched(critic, reals, fakes):
         seen.append((reals.numpy(), fakes.numpy()))
-        return step(reals, fakes, update, given)
+        return judge(critic, reals, fakes)
 
-    gan._discriminator_step = watched
+    gan.judge = watched
     real = reals_for(recipe)
     gan.train_step(tf.constant(real))  # eagerly
     assert int(gan.discriminator_optimizer.iterations) == 3
@@ -254,11 +255,15 @@ def test_an_iteration_updates_d_as_often_as_the_recipe_says():
 
 
 def test_no_two_uses_of_randomness_share_a_seed():
-    gan = GAN(small("mlp", n_critic=2))
-    seeds = [gan._seed(s, update).numpy() for s in STREAMS for update in range(3)]
-    seeds += [gan._dropout_state("d_dropout", u, p).numpy() for u in range(2) for p in range(3)]
-    gan.iteration.assign(1)
-    seeds += [gan._seed(stream).numpy() for stream in STREAMS]
+    recipe, zero, one = small("mlp", n_critic=2), tf.constant(0, tf.int64), tf.constant(1, tf.int64)
+    updates = [*((zero, update) for update in range(3)), (one, 0)]
+    seeds = [
+        Chance(recipe, iteration, mover, update).seed(use).numpy()
+        for mover, use in STREAMS
+        for iteration, update in updates
+    ]
+    for place in range(3):
+        seeds += [Chance(recipe, zero, D, u).dropout("fake", place).numpy() for u in range(2)]
     assert len({tuple(map(int, seed)) for seed in seeds}) == len(seeds)
 
 
@@ -268,12 +273,21 @@ def test_the_generators_update_leaves_the_discriminator_alone(trick):
     gan = GAN(recipe)
     gan.train_on_batch(reals_for(recipe))
     before = {w.path: w.numpy() for w in gan.discriminator.weights if "seed" not in w.path}
-    with tf.GradientTape() as tape:
-        fakes = gan.generator(tf.ones((4, 8)), training=True)
-    gan._generator_step(tf.constant(reals_for(recipe)), fakes, tape)
+    # D's own update does nothing here: what is left is the generator's.
+    gan.discriminator_optimizer.apply = lambda gradients, weights: None
+    move, after_d = gan.move, {}
+
+    def watched(mover, tape, objective):
+        move(mover, tape, objective)
+        if mover == D:
+            after_d.update({w.path: w.numpy() for w in gan.discriminator.weights})
+
+    gan.move = watched
+    gan.train_step(tf.constant(reals_for(recipe)))
     for weight in gan.discriminator.weights:
         if "seed" not in weight.path:
-            np.testing.assert_array_equal(weight.numpy(), before[weight.path])
+            np.testing.assert_array_equal(weight.numpy(), after_d[weight.path])
+    assert before.keys() <= after_d.keys()
 
 
 def test_spectral_norm_stays_at_1():
@@ -300,10 +314,11 @@ def test_lazy_penalties_come_when_due_by_their_interval():
     lazy = GAN(dataclasses.replace(recipe, r1=2.0, penalty_every=3))
     real = tf.constant(reals_for(recipe))
     fake = tf.zeros_like(real)
-    slope = penalties.zero_centred(lazy.discriminator_logits, real)
+    slope = penalties.zero_centred(lazy.playing[D], real)
     for iteration, factor in ((0, 3), (1, 0), (2, 0), (3, 3)):
         lazy.iteration.assign(iteration)
-        added = tf.function(lazy._penalised, autograph=False)(tf.constant(1.0), real, fake, 0) - 1
+        critic = lazy.critic(D, conditions=None)
+        added = tf.function(critic.penalties, autograph=False)(real, fake)
         assert float(added) == pytest.approx(factor * 2.0 * float(slope), rel=1e-4)
 
 
@@ -314,7 +329,7 @@ def test_penalties_hold_the_slope_down():
         for step in range(60):
             gan.train_on_batch(reals_for(recipe, step))
         real = tf.constant(reals_for(recipe))
-        return float(penalties.zero_centred(gan.discriminator_logits, real))
+        return float(penalties.zero_centred(gan.playing[D], real))
 
     free = slope_after()
     assert slope_after(r1=10.0) < 0.2 * free
@@ -322,19 +337,19 @@ def test_penalties_hold_the_slope_down():
 
 
 def test_labels_smoothed_and_flipped():
-    gan = GAN(small("mlp", label_smoothing=0.1, smooth_fakes=True))
-    real, fake = gan._labels(tf.constant([5, 1]))
+    labels = lambda **typed: Chance(small("mlp", **typed), tf.constant(0, tf.int64), D).labels  # noqa: E731
+    real, fake = labels(label_smoothing=0.1, smooth_fakes=True)([5, 1])
     np.testing.assert_allclose(real, np.full((5, 1), 0.9), rtol=1e-6)
     np.testing.assert_allclose(fake, np.full((5, 1), 0.1), rtol=1e-6)
-    gan = GAN(small("mlp", label_smoothing=0.1, label_flips=0.25))
-    real, fake = (labels.numpy() for labels in gan._labels(tf.constant([2000, 1])))
+    flipped = labels(label_smoothing=0.1, label_flips=0.25)([2000, 1])
+    real, fake = (tensor.numpy() for tensor in flipped)
     assert (
         set(np.unique(real.round(4)))
         == set(np.unique(fake.round(4)))
         == {np.float32(0), np.float32(0.9)}
     )
     assert 0.2 < np.mean(real < 0.5) < 0.3 and 0.2 < np.mean(fake > 0.5) < 0.3
-    assert GAN(small("mlp", loss="hinge"))._labels(tf.constant([5, 1])) == ()
+    assert labels(loss="hinge")([5, 1]) == ()
 
 
 def test_instance_noise_fades():
@@ -343,29 +358,30 @@ def test_instance_noise_fades():
     spreads = []
     for iteration in (0, 5, 10, 20):
         gan.iteration.assign(iteration)
-        spreads.append(float(np.std(gan._view(pictures, "real_view"))))
+        spreads.append(float(np.std(gan.critic(D, None).view(pictures, "real"))))
     assert spreads == pytest.approx([0.4, 0.2, 0.0, 0.0], rel=0.05)
-    assert np.std(GAN(small("mlp", instance_noise=0.4))._view(pictures, "g_view")) > 0.35
+    steady = GAN(small("mlp", instance_noise=0.4))
+    assert np.std(steady.critic(G, None).view(pictures, "fake")) > 0.35
 
 
 def test_reals_and_fakes_are_augmented_in_every_update(monkeypatch):
     recipe = small("mlp", loss="relativistic", augment="1")
     gan = GAN(recipe)
     seen = []
-    monkeypatch.setattr(gan, "_view", lambda pictures, stream, *_: seen.append(stream) or pictures)
+
+    def view(critic, pictures, kind):
+        seen.append((critic.chance.mover, kind))
+        return pictures
+
+    monkeypatch.setattr(Critic, "view", view)
     gan.train_step(tf.constant(reals_for(recipe)))
-    assert seen == ["real_view", "fake_view", "g_view", "g_real_view"]
+    assert seen == [(D, "real"), (D, "fake"), (G, "fake"), (G, "real")]
 
 
 def test_ada_is_reported_and_rises_while_d_is_sure():
     recipe = small("mlp", augment="ada", ada_images=40, learning_rate=5e-3, dropout=0.0)
     gan = GAN(recipe)
     constant = np.full_like(reals_for(recipe), 0.9)
-    shares = [gan.train_on_batch(constant)["augment"] for _ in range(12)]
-    assert shares[0] <= 0.1 + 1e-6 and 0.3 < shares[-1] <= 1
+    probabilities = [gan.train_on_batch(constant)["augment"] for _ in range(12)]
+    assert probabilities[0] <= 0.1 + 1e-6 and 0.3 < probabilities[-1] <= 1
     assert "augment" not in GAN(small("mlp", augment="0.5")).train_on_batch(constant)
-
-
-def test_augmentation_by_the_number_of_pictures_is_resolved_first():
-    with pytest.raises(UserError, match="resolve_augment"):
-        GAN(small("mlp", augment="auto"))

@@ -62,13 +62,13 @@ def test_a_picture_fades_from_the_size_below_to_its_own(growing, latents):
     below = progressive.generator_at(generator, 4)(latents).numpy()
     stage = progressive.generator_at(generator, 8)
     own = keras.Model(generator.input, generator.get_layer("to_rgb8").output)(latents).numpy()
-    share = stage.get_layer("fade").share
+    alpha = stage.get_layer("fade").alpha
 
-    share.assign(0.0)
+    alpha.assign(0.0)
     np.testing.assert_array_equal(stage(latents), enlarged(below, 2))
-    share.assign(1.0)
+    alpha.assign(1.0)
     np.testing.assert_allclose(stage(latents), np.tanh(own), atol=1e-6)
-    share.assign(0.25)
+    alpha.assign(0.25)
     blended = np.tanh(0.75 * enlarged(np.arctanh(below), 2) + 0.25 * own)
     np.testing.assert_allclose(stage(latents), blended, atol=1e-5)
 
@@ -78,11 +78,11 @@ def test_a_verdict_fades_from_the_size_below_to_its_own(growing, reals):
     halved = shrunk(reals, 2)
     small = progressive.logits_at(discriminator, growing, 4)
     large = progressive.logits_at(discriminator, growing, 8)
-    share = discriminator.get_layer("fade8").share
+    alpha = discriminator.get_layer("fade8").alpha
 
-    share.assign(0.0)
+    alpha.assign(0.0)
     np.testing.assert_array_equal(large(halved), small(shrunk(halved, 2)))
-    share.assign(1.0)
+    alpha.assign(1.0)
     alone = large(halved).numpy()
     for layer, changes in (("from_rgb4", False), ("outer8", True)):
         kernel = discriminator.get_layer(layer).kernel
@@ -189,8 +189,8 @@ def test_iterations_report_size_and_alpha_and_compile_once_a_stage(growing, real
     for _ in range(5):
         scalars = gan.train_on_batch(shrunk(reals, 2))
         told.append((scalars["side"], scalars["alpha"]))
-        assert gan._compiled_step.experimental_get_tracing_count() == 1
-        steps.append(gan._compiled_step)
+        assert gan.compiled_step.experimental_get_tracing_count() == 1
+        steps.append(gan.compiled_step)
     assert told == [(4, 1.0), (4, 1.0), (8, 0.5), (8, 1.0), (8, 1.0)]
     assert len(set(map(id, steps))) == 2
 
@@ -206,7 +206,7 @@ def test_average_and_optimizers_begin_anew_with_a_stage(growing, reals, eagerly)
     for old, average, weight in zip(
         before, gan.ema_generator.weights, gan.generator.weights, strict=True
     ):
-        if average.path.startswith("shares"):
+        if average.path.startswith("size_weights"):
             np.testing.assert_array_equal(np.ravel(average), [0.5, 0.5, 0.0])
         else:  # a memory of (1 + 0) / (5 + 0)
             expected = 0.8 * weight.numpy() + 0.2 * old
@@ -342,7 +342,7 @@ def test_the_saved_generator_opens_alone_at_full_size(growing, reals, latents, e
     saved, drawn = tmp_path / "generator.keras", tmp_path / "drawn.npy"
     subprocess.run([sys.executable, "-c", OPENING, saved, drawn], check=True, cwd=tmp_path)
     stage = progressive.generator_at(gan.ema_generator, 8)
-    stage.get_layer("fade").share.assign(0.5)
+    stage.get_layer("fade").alpha.assign(0.5)
     np.testing.assert_allclose(np.load(drawn), enlarged(stage(latents), 2), atol=1e-5)
     loaded = runs.load_generator(tmp_path)
     assert loaded.output_shape == (None, 16, 16, 3) and loaded.input_shape == (None, 8)
