@@ -7,6 +7,7 @@ itself exactly.
 from kerasgan.backend import tf
 from kerasgan.recipes import LABELLED, Recipe
 
+KINDS = ("real", "fake")  # of pictures
 D, G = "discriminator", "generator"  # whose update it is
 
 # Each use of randomness in an iteration has a stream of its own. The place of a stream in this
@@ -38,10 +39,18 @@ class Chance:
         self.number = iteration * recipe.n_critic + update  # updates of D done before
         self._update = update
 
-    def seed(self, use: str) -> tf.Tensor:
-        """Returns the seed of one use of randomness, int64 (2,); `STREAMS` lists the uses."""
+    def seed(self, use: str, *numbers: int) -> tf.Tensor:
+        """Returns the seed of one use of randomness, int64 (2,).
+
+        Args:
+            use: one of those that `STREAMS` lists for the mover.
+            *numbers: tell apart what one use draws.
+        """
+        seed = tf.stack([tf.constant(self.recipe.seed, tf.int64), self.iteration])
         place = STREAMS.index((self.mover, use)) + UPDATE_STRIDE * self._update
-        return _folded(tf.stack([tf.constant(self.recipe.seed, tf.int64), self.iteration]), place)
+        for number in (place, *numbers):
+            seed = tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))
+        return seed
 
     def latents(self, count: tf.Tensor) -> tf.Tensor:
         """Draws latents for the update's fakes, float32 (count, latent_dim)."""
@@ -72,17 +81,9 @@ class Chance:
 
     def dropout(self, use: str, place: int) -> tf.Tensor:
         """Returns the seed of D's dropout layer number `place` as Keras keeps it, uint32 (2,)."""
-        seed = _folded(self.seed(f"{use} dropout"), place)
+        seed = self.seed(f"{use} dropout", place)
         return tf.random.stateless_uniform([2], seed, None, None, tf.uint32)
 
     def noise(self, pictures: tf.Tensor, kind: str) -> tf.Tensor:
         """Draws the noise on D's view of pictures, normal with deviation 1, of their shape."""
-        return tf.random.stateless_normal(tf.shape(pictures), _folded(self.seed(f"{kind} view"), 1))
-
-
-KINDS = ("real", "fake")  # of pictures
-
-
-def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
-    """Returns another seed, int64 (2,), for each number."""
-    return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))
+        return tf.random.stateless_normal(tf.shape(pictures), self.seed(f"{kind} view", 1))

@@ -1,6 +1,5 @@
 """The discriminator as one update sees it."""
 
-from collections.abc import Sequence
 from functools import partial
 
 from kerasgan import augment, penalties
@@ -57,18 +56,25 @@ class Critic:
         if self.recipe.separate_batches:
             return self.one(reals, "real"), self.one(fakes, "fake")
         together = tf.concat([fakes, reals], axis=0)
-        twice = None if self.conditions is None else tf.concat([self.conditions] * 2, axis=0)
-        fake_logits, real_logits = tf.split(self._logits(together, "fake", twice), 2)
+        fake_logits, real_logits = tf.split(self.one(together, "fake", times=2), 2)
         return real_logits, fake_logits
 
-    def one(self, pictures: tf.Tensor, use: str) -> tf.Tensor:
-        """Returns the logits of views, (B, 1).
+    def one(self, pictures: tf.Tensor, use: str, times: int = 1) -> tf.Tensor:
+        """Returns the logits of views, (times * B, 1).
 
         Args:
-            pictures: float32, (B, H, W, C).
+            pictures: float32, (times * B, H, W, C).
             use: of the dropout, "real", "fake", or the penalty's name.
+            times: that the conditions are repeated.
         """
-        return self._logits(pictures, use, self.conditions)
+        dropouts = [x for x in self.network.layers if isinstance(x, keras.layers.Dropout)]
+        for place, layer in enumerate(dropouts):
+            if layer.rate > 0:
+                layer.seed_generator.state.assign(self.chance.dropout(use, place))
+        if self.conditions is None:
+            return self.network(pictures, training=self.training)
+        conditions = tf.concat([self.conditions] * times, axis=0)
+        return self.network([pictures, conditions], training=self.training)
 
     def penalties(self, reals: tf.Tensor, fakes: tf.Tensor) -> tf.Tensor | float:
         """Returns the penalties on D's slope by their weights; 0 where none is due.
@@ -109,15 +115,3 @@ class Critic:
             return tf.constant(recipe.instance_noise)
         faded = tf.cast(self.chance.iteration, tf.float32) / recipe.instance_noise_iters
         return recipe.instance_noise * tf.maximum(1 - faded, 0.0)
-
-    def _logits(self, pictures: tf.Tensor, use: str, conditions: tf.Tensor | None) -> tf.Tensor:
-        for place, layer in enumerate(dropouts(self.network)):
-            if layer.rate > 0:
-                layer.seed_generator.state.assign(self.chance.dropout(use, place))
-        inputs = pictures if conditions is None else [pictures, conditions]
-        return self.network(inputs, training=self.training)
-
-
-def dropouts(network: keras.Model) -> Sequence[keras.layers.Dropout]:
-    """Returns the dropout layers of a network."""
-    return [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]

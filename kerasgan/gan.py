@@ -96,7 +96,10 @@ class GAN:
         for _ in range(POWER_ITERATIONS):
             models.normalise(self.discriminator)
         self._logits = models.logits_of(self.discriminator)
-        self.growing = self._begin_growing() if recipe.grows else None
+        self.growing = None
+        if recipe.grows:
+            generators = [self.generator, *([self.ema_generator] if recipe.ema else [])]
+            self.growing = models.Growing(recipe, generators, self.discriminator)
         self.compiled_step = tf.function(self.train_step, autograph=False)
 
     @property
@@ -226,12 +229,13 @@ class GAN:
             judged = self.judge(critic, reals, fakes)
             a_loss, ratio, lift = _slopes(loss, judged)
             objective = judged.objective + lift
-        d_weights, g_weights = (self.trained(mover) for mover in (D, G))
-        *d_gradients, at_fakes = d_tape.gradient(objective, [*_values(d_weights), fakes])
+        d_weights, g_weights = self.trained(D), self.trained(G)
+        d_values, g_values = ([w.value for w in weights] for weights in (d_weights, g_weights))
+        *d_gradients, at_fakes = d_tape.gradient(objective, [*d_values, fakes])
         upstream = at_fakes * ratio[:, :, tf.newaxis, tf.newaxis]
         if self.recipe.energy:
             upstream += energy.slopes(reals, fakes, self.recipe.energy)
-        g_gradients = g_tape.gradient(fakes, _values(g_weights), output_gradients=upstream)
+        g_gradients = g_tape.gradient(fakes, g_values, output_gradients=upstream)
         self.discriminator_optimizer.apply(d_gradients, d_weights)
         self.generator_optimizer.apply(g_gradients, g_weights)
         models.normalise(self.discriminator)
@@ -289,9 +293,13 @@ class GAN:
         weights = self.trained(mover)
         with tape:
             objective = optimizer.scale_loss(objective)
-        optimizer.apply(tape.gradient(objective, _values(weights)), weights)
+        gradients = tape.gradient(objective, [weight.value for weight in weights])
+        optimizer.apply(gradients, weights)
+        if mover == D and (limit := self.recipe.clip_weights):  # Arjovsky et al. 2017
+            for weight in weights:
+                weight.assign(tf.clip_by_value(weight.value, -limit, limit))
         if mover == D:
-            self._bound()
+            models.normalise(self.discriminator)
 
     def trained(self, mover: str) -> list[keras.Variable]:
         """Returns the weights that an update of `D` or `G` moves."""
@@ -330,18 +338,6 @@ class GAN:
         for average, weight in pairs:
             average.assign(weight.value + memory * (average.value - weight.value))
 
-    def _bound(self) -> None:
-        """Clips D's weights (Arjovsky et al. 2017), or brings them back to spectral norm 1."""
-        if limit := self.recipe.clip_weights:
-            for weight in self.discriminator.trainable_weights:
-                weight.assign(tf.clip_by_value(weight.value, -limit, limit))
-        models.normalise(self.discriminator)
-
-    def _begin_growing(self) -> models.Growing:
-        """Makes networks that grow begin with their first stage."""
-        generators = [self.generator, *([self.ema_generator] if self.recipe.ema else [])]
-        return models.Growing(self.recipe, generators, self.discriminator)
-
     def _grow(self, growing: models.Growing) -> dict[str, float]:
         """Brings growing networks to the next iteration's stage; returns its side and alpha."""
         done = int(self.iteration)
@@ -359,10 +355,6 @@ def _parts(
     """Cuts a batch into one for each of D's updates, with its conditions or None."""
     parts = [None] * count if conditions is None else tf.split(conditions, count)
     return zip(tf.split(reals, count), parts, strict=True)
-
-
-def _values(weights: list[keras.Variable]) -> list[tf.Variable]:
-    return [weight.value for weight in weights]
 
 
 def _slopes(loss: Loss, judged: Judged) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
