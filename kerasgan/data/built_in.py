@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import math
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ import kerasgan
 from kerasgan import portraits
 from kerasgan.data.parallel import CORES
 from kerasgan.data.source import Item, Source
-from kerasgan.portraits import ATTRIBUTES, Traits, draw_traits, name_attributes, sample_traits
+from kerasgan.portraits import ATTRIBUTES, draw_portrait, name_attributes, sample_traits
 
 BUILT_IN = "built-in"
 BUILT_IN_COUNT = 10_000  # the tutorial's number of pictures
@@ -35,8 +34,8 @@ class BuiltInSource(Source):
     Args:
         count: how many faces; `BUILT_IN_COUNT` unless given.
         seed: chooses the faces, 0 or more.
-        workers: how many processes draw, 1 for this one alone; as many as are worth their start
-            unless given.
+        workers: at most how many processes draw, 1 for this one alone; as many as are worth
+            their start unless given.
     """
 
     title = slug = BUILT_IN
@@ -47,15 +46,14 @@ class BuiltInSource(Source):
         self.count = count or BUILT_IN_COUNT
         self.seed = seed
         self.workers = workers or min(CORES, 1 + self.count // WORTH_A_PROCESS)
-        self._drawers = Drawers()
+        self._drawers = Drawers(self.workers)
 
     def items(self) -> Iterator[Item]:
-        draw = self._drawers.draw if self.workers > 1 else draw_traits
+        draw = self._drawers.draw if self.workers > 1 else _draw
         for number in range(self.count):
-            traits = sample_traits(number, self.seed)
-            known = name_attributes(traits)
-            signs = [1 if known[name] else -1 for name in ATTRIBUTES]
-            yield Item(f"{number:06d}", partial(draw, traits), attributes=signs)
+            shown = name_attributes(sample_traits(number, self.seed))
+            signs = [1 if shown[name] else -1 for name in ATTRIBUTES]
+            yield Item(f"{number:06d}", partial(draw, number, self.seed), attributes=signs)
 
     def close(self) -> None:
         self._drawers.close()
@@ -72,28 +70,37 @@ class BuiltInSource(Source):
         return sorted(map(str, Path(portraits.__file__).parent.glob("*.py")))
 
 
+def _draw(number: int, seed: int) -> np.ndarray:
+    return draw_portrait(number, seed)[0]
+
+
 class Drawers:
-    """Processes that draw faces, one for each thread that asks for a face at the same time.
+    """Processes that draw faces, started when they are needed.
 
     Not `multiprocessing`: its new processes import the user's script again, and a script without
     a `__main__` guard would then train in each of them.
+
+    Args:
+        most: at most how many there are; threads that ask for more faces at once wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._free = threading.Semaphore(most)
         self._started: list[Drawer] = []
         self._idle: list[Drawer] = []
         self._changing = threading.Lock()
 
-    def draw(self, traits: Traits) -> np.ndarray:
+    def draw(self, number: int, seed: int) -> np.ndarray:
         """Draws a face, uint8 (128, 128, 3), in a process; called in any thread.
 
         Raises:
             RuntimeError: the process ended; its traceback is on standard error.
         """
-        drawer = self._take()
-        pixels = drawer.draw(traits)
-        with self._changing:
-            self._idle.append(drawer)
+        with self._free:
+            drawer = self._take()
+            pixels = drawer.draw(number, seed)
+            with self._changing:
+                self._idle.append(drawer)
         return pixels
 
     def close(self) -> None:
@@ -130,7 +137,7 @@ class Drawer:
         self._orders = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
 
-    def draw(self, traits: Traits) -> np.ndarray:
+    def draw(self, number: int, seed: int) -> np.ndarray:
         """Has a face drawn, uint8 (128, 128, 3).
 
         Raises:
@@ -138,7 +145,7 @@ class Drawer:
         """
         # Where the process has ended already, the answer says so.
         with contextlib.suppress(BrokenPipeError):
-            self._orders.write(pickle.dumps(traits))
+            self._orders.write(b"%d %d\n" % (number, seed))
             self._orders.flush()
         pixels = self._answers.read(math.prod(SHAPE))
         if len(pixels) < math.prod(SHAPE):

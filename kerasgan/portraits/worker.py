@@ -1,27 +1,28 @@
-"""A process of its own that draws the people whose traits it is sent.
+"""A process of its own that draws the faces it is asked for.
 
 python -m kerasgan.portraits.worker
 
-It reads pickled `Traits` from standard input, one after the other until the input ends, and
-answers each with its picture on standard output: uint8 (128, 128, 3).
+It reads lines of a face's number and its seed from standard input until that ends, and answers
+each with the face's picture on standard output: uint8 (128, 128, 3).
 """
 
-import pickle
 import sys
+from collections.abc import Iterable
 from typing import BinaryIO
 
-from kerasgan.portraits import draw_traits
+from kerasgan.portraits import draw_portrait
 
 
-def work(orders: BinaryIO, answers: BinaryIO) -> None:
-    """Draws people one by one.
+def work(orders: Iterable[bytes], answers: BinaryIO) -> None:
+    """Draws faces one by one.
 
     Args:
-        orders: pickled `Traits`, by the process that started this one.
+        orders: the number and the seed of each, two decimal numbers with a space between.
         answers: where the pixels of each go.
     """
-    while orders.peek(1):  # type: ignore[attr-defined]
-        answers.write(draw_traits(pickle.load(orders)).tobytes())
+    for order in orders:
+        number, seed = map(int, order.split())
+        answers.write(draw_portrait(number, seed)[0].tobytes())
         answers.flush()
 
 
