@@ -19,8 +19,7 @@ from kerasgan.data.cache import (
     open_or_build,
 )
 from kerasgan.data.damage import Damaged
-from kerasgan.data.decode import CROPS as WHOLE_CROPS
-from kerasgan.data.decode import FACE
+from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.named import NAMED, fetch
@@ -28,7 +27,7 @@ from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request
+from kerasgan.data.request import CACHE, Request, check_options
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -56,8 +55,6 @@ __all__ = [
 SETS = Path("data")  # where sets that are known by name are kept, in a folder each
 WORDS = (BUILT_IN, *NAMED)  # sources that are no paths
 ARRAYS = (".npy", ".npz")
-CROPS = (*WHOLE_CROPS, FACE)
-MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
 def load(
@@ -261,19 +258,3 @@ def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
 def _method(crop: str) -> dict[str, Any]:
     """Returns what else determines the pixels than a user's choice."""
     return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}
-
-
-def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
-    """Raises `UserError` where an argument of `load` is out of range."""
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UserError(
-            f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
-        )
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
-    if crop not in CROPS:
-        raise UserError(f"--crop should be one of {', '.join(CROPS)}. Received: {crop}.")
-    if channels not in (1, 3):
-        raise UserError(f"`--channels` should be 3 (RGB) or 1 (grey). Received: {channels}.")
-    if seed < 0:
-        raise UserError(f"--seed should be 0 or more. Received: {seed}.")

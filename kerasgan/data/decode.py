@@ -12,8 +12,9 @@ from PIL import Image, UnidentifiedImageError
 from kerasgan.data.source import Raw
 from kerasgan.text import first_line
 
-CROPS = ("auto", "center", "celeba", "none")
+WHOLE_CROPS = ("auto", "center", "celeba", "none")  # give one picture for each
 FACE = "face"  # the crop that gives a picture for each face in a photograph
+CROPS = (*WHOLE_CROPS, FACE)
 CELEBA_SIZE = (178, 218)  # width, height of CelebA's aligned pictures
 CELEBA_BOX = (0, 15, 178, 193)  # the tutorial's crop: left, upper, right, lower
 
@@ -85,7 +86,7 @@ def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decode
     Args:
         raw: a file's path or bytes, or pixels, see `open_upright`.
         size: height and width of the result, in pixels.
-        crop: one of `CROPS`, see `crop_box`.
+        crop: one of `WHOLE_CROPS`, see `crop_box`.
         channels: 3 for RGB, 1 for grey (ITU-R 601 luma).
 
     Returns:

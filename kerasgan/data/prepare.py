@@ -26,6 +26,7 @@ from kerasgan.data.decode import (
 )
 from kerasgan.data.faces import Detections, Face, cut_face, find_faces
 from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.request import check_options
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.errors import UserError
@@ -40,7 +41,7 @@ class Preparation:
         source: where they come from.
         size: height and width of the prepared pictures, in pixels.
         channels: 3 for RGB, 1 for grey.
-        crop: one of `CROPS`, or `FACE`.
+        crop: one of `CROPS`.
         limit: at most how many pictures; None for all.
         detections: finds faces, for the crop `FACE`.
     """
@@ -139,13 +140,13 @@ class Preparation:
             tally.unlabelled += 1
 
 
-def prepare_one(raw: Raw, *, size: int, channels: int = 3, crop: str = "auto") -> np.ndarray:
+def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "auto") -> np.ndarray:
     """Prepares one picture exactly as `data.load` prepares those of a source.
 
     Args:
         raw: a picture file's path or its bytes, or pixels, uint8 (H, W) or (H, W, C) with 1, 3 or
             4 channels.
-        size: height and width of the result, in pixels.
+        size: height and width of the result, in pixels, 4 to 1024.
         channels: 3 for RGB, 1 for grey.
         crop: one of `data.CROPS`.
 
@@ -154,14 +155,16 @@ def prepare_one(raw: Raw, *, size: int, channels: int = 3, crop: str = "auto") -
         from left to right.
 
     Raises:
-        UserError: the picture cannot be read or is not usable, there is no face in it, or there
-            is no detector for the crop "face".
+        UserError: an argument is out of range, the picture cannot be read or is not usable, there
+            is no face in it, or there is no detector for the crop "face".
     """
+    check_options(size, None, crop, channels)
+    raw = str(raw) if isinstance(raw, Path) else raw
     try:
         with pillow_silenced():
             pictures = pictures_of(raw, size, channels, crop)
     except Rejected as why:
-        name = raw if isinstance(raw, str) else "one that is no file"
+        name = raw if isinstance(raw, str) else type(raw).__name__
         raise UserError(
             "A picture should be one that can be read and used. Received: "
             f"{printable(f'{name} ({why})')}. Name another."

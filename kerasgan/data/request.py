@@ -6,10 +6,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from kerasgan.data.decode import CROPS
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
+MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,19 @@ class Request:
                 f"seed. Received: {name} {printable(repr(values.get(name)))}."
             )
         return cls(**known | {"cache": Path(known.get("cache", CACHE))})
+
+
+def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
+    """Raises `UserError` where an argument of `data.load` is out of range."""
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UserError(
+            f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
+        )
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
+    if crop not in CROPS:
+        raise UserError(f"--crop should be one of {', '.join(CROPS)}. Received: {crop}.")
+    if channels not in (1, 3):
+        raise UserError(f"`--channels` should be 3 (RGB) or 1 (grey). Received: {channels}.")
+    if seed < 0:
+        raise UserError(f"--seed should be 0 or more. Received: {seed}.")
