@@ -21,7 +21,7 @@ from kerasgan.errors import required
 Point = tuple[float, float]
 
 DETECTOR = "mtcnn-1.0.0/2"  # with the way it is asked; raised when either changes
-CONFIDENCE = 0.9  # from here on a face counts as found
+MIN_CONFIDENCE = 0.9  # from here on a face counts as found
 LONGER_SIDE = 1024  # pixels that a photograph is reduced to, to find faces of a 30th of it and up
 
 # CelebA's authors turn, scale and shift a photograph so that the eyes and the mouth's middle come
@@ -38,7 +38,7 @@ class Face(NamedTuple):
         left_eye: (x, y) of the eye that is on the left when the face is upright.
         right_eye: (x, y) of the other.
         mouth: (x, y) of the middle of the mouth.
-        confidence: of the detector, `CONFIDENCE` to 1.
+        confidence: of the detector, `MIN_CONFIDENCE` to 1.
     """
 
     left_eye: Point
@@ -96,7 +96,9 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
     left, right, mouth = points[:, 0], points[:, 1], points[:, 3:].mean(axis=1)
     found = zip(left.tolist(), right.tolist(), mouth.tolist(), scores.tolist(), strict=True)
     return sorted(
-        Face(tuple(a), tuple(b), tuple(c), score) for a, b, c, score in found if score >= CONFIDENCE
+        Face(tuple(a), tuple(b), tuple(c), score)
+        for a, b, c, score in found
+        if score >= MIN_CONFIDENCE
     )
 
 
