@@ -19,7 +19,7 @@ from kerasgan.cli import progress
 from kerasgan.data.decode import Decoded, Rejected, Upright, open_upright
 from kerasgan.data.duplicates import descriptor, equal_pairs, groups, near_pairs
 from kerasgan.data.parallel import submit_in_order
-from kerasgan.data.prepare import Preparation, decoding_threads, fetch, read_bytes
+from kerasgan.data.prepare import Preparation, decoding_threads, fetch_item, read_bytes
 from kerasgan.data.source import Item
 from kerasgan.files import atomic_path
 from kerasgan.text import megabytes, most_common, plural, printable
@@ -170,7 +170,7 @@ def _read(
     Raises:
         Rejected: it gives no picture.
     """
-    raw = read_bytes(fetch(item))
+    raw = read_bytes(fetch_item(item))
     upright = open_upright(raw)
     pictures = preparation.pictures_of(raw)
     data = raw.tobytes() if isinstance(raw, np.ndarray) else raw

@@ -109,7 +109,7 @@ class Preparation:
         Raises:
             Rejected: it gives none.
         """
-        return self.pictures_of(fetch(item))
+        return self.pictures_of(fetch_item(item))
 
     def pictures_of(self, raw: Raw) -> list[Decoded]:
         """Returns what training would see of a picture; called in any thread.
@@ -203,7 +203,7 @@ def _cut(upright: Upright, rgb: np.ndarray, face: Face, size: int, channels: int
     return Decoded(pixels, face.side < size, upright.over_white)
 
 
-def fetch(item: Item) -> Raw:
+def fetch_item(item: Item) -> Raw:
     """Fetches an item of a source.
 
     Raises:

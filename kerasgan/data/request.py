@@ -59,7 +59,8 @@ class Request:
             name = next(iter(wrong), "source")
             raise UserError(
                 "A record of the pictures should hold a source, a limit, a crop, a cache and a "
-                f"seed. Received: {name} {printable(repr(values.get(name)))}."
+                f"seed. Received: {name} {printable(repr(values.get(name)))}. "
+                "Restore it, or begin anew."
             )
         return cls(**known | {"cache": Path(known.get("cache", CACHE))})
 
