@@ -213,6 +213,18 @@ def test_a_process_that_fails_is_told(
     assert len(processes) == 2 and None not in [process.poll() for process in processes]
 
 
+def test_a_process_ends_in_silence_when_whoever_asked_is_gone() -> None:
+    words = [sys.executable, "-m", "kerasgan.portraits.worker"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    for last_words in (b"", b"0 0\n"):
+        with subprocess.Popen(words, cwd=ROOT, **pipes) as process:
+            process.stdout.close()
+            process.stdin.write(last_words)
+            process.stdin.close()
+            assert process.wait(timeout=60) == 0
+            assert process.stderr.read() == b""
+
+
 def test_command_exports_attributes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["built-in", "--limit", "2", "--size", "16", "--cache", str(tmp_path / "cache")]
     assert run(command.main, [*words, "--export", str(tmp_path / "out")]) == 0

@@ -256,5 +256,5 @@ def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
 
 
 def _method(crop: str) -> dict[str, Any]:
-    """Returns what else determines the pixels than a user's choice."""
+    """Returns what determines the pixels besides the source and a user's choices."""
     return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}

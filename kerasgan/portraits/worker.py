@@ -6,6 +6,7 @@ It reads lines of a face's number and its seed from standard input until that en
 each with the face's picture on standard output: uint8 (128, 128, 3).
 """
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import BinaryIO
@@ -27,4 +28,7 @@ def work(orders: Iterable[bytes], answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    work(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        work(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        os._exit(0)  # whoever asked is gone; an ordinary exit would write once more
