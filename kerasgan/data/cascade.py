@@ -24,9 +24,9 @@ from PIL import Image
 from kerasgan.data.square import cut_square
 
 SHRINK = 0.709  # from each level of the pyramid to the next: half the pixels, as in the paper
-FIRST_LEVEL = 3  # that the first network looks at; those above are for close looks
-WINDOW = 12  # pixels that the first network sees at once
-STRIDE = 2  # pixels from one of its windows to the next
+FIRST_LEVEL = 3  # the first level that P-Net looks at; the larger ones are for close looks
+WINDOW = 12  # pixels that P-Net sees at once
+STRIDE = 2  # pixels from one window of P-Net to the next
 MIN_FACE = math.ceil(WINDOW / SHRINK**FIRST_LEVEL)  # pixels: the lowest face that is seen
 
 TILTS = (0, -35, 35)  # degrees: the networks see faces that are turned by up to about 30

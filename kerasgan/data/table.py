@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasgan.data.damage import Damaged, reading
+from kerasgan.text import first_line
 
 NUMBER, NAME, LABEL = "picture", "name", "label"
 
@@ -107,13 +108,17 @@ def _read_rows(path: Path) -> Iterator[list[str]]:
     with file:
         rows = csv.reader(file)
         while True:
-            with reading():
+            try:  # without `reading`, whose time would count for 200,000 rows
                 row = next(rows, None)
+            except (OSError, csv.Error) as error:
+                raise Damaged(first_line(error)) from error
             if row is None:
                 return
             yield row
 
 
 def _to_signs(values: list[str]) -> np.ndarray:
-    with reading():
+    try:
         return np.array(values, np.int8)
+    except (ValueError, OverflowError) as error:
+        raise Damaged(first_line(error)) from error

@@ -10,9 +10,9 @@ from kerasgan.metrics.face import load_stage
 from kerasgan.metrics.features import batches, resize
 
 MIN_CONFIDENCE = 0.9  # of O-Net; from it on a face counts as found
-SIDE = 128  # pictures are resized to this side, pixels
-MARGIN = 32  # and continued by this many pixels of their edge: the detector wants room round a face
-BATCH = 64
+SIDE = 128  # of pictures as the detector sees them, pixels, before the margin
+MARGIN = 32  # pixels of a picture's edge, continued: the detector wants room round a face
+BATCH = 64  # pictures
 
 
 class Detector:

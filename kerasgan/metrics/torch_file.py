@@ -19,8 +19,8 @@ from numpy.lib.stride_tricks import as_strided
 from kerasgan.data.damage import Damaged, reading
 from kerasgan.errors import UserError
 
-MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before the zip format
-PROTOCOL = 1001  # the second
+# A file from before the zip format begins with these two numbers, a pickle each.
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 STORAGES = {
     "BoolStorage": np.dtype("?"),
     "ByteStorage": np.dtype("u1"),
