@@ -20,10 +20,10 @@ import machine
 import numpy as np
 
 from kerasgan import cli
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, required
 from kerasgan.portraits import draw_portrait, eye_positions, sample_traits
 
-CONFIDENCE = 0.9  # from here on a face counts as found
+MIN_CONFIDENCE = 0.9  # from here on a face counts as found
 PADDING = 32  # pixels of the picture's edge put around it; mtcnn misses faces that fill a picture
 
 
@@ -50,21 +50,15 @@ def measure_pool(count: int, seed: int) -> float:
 def load_detector() -> Callable[[np.ndarray], list[dict]]:
     """Returns mtcnn's detector: padded uint8 picture (H, W, 3) to a list of found faces."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from mtcnn import MTCNN
-    except ImportError as error:
-        raise UserError(
-            "The face detector is the package mtcnn, which is not installed. "
-            'Type: pip install "kerasgan[metrics]"'
-        ) from error
-    return MTCNN(stages="face_and_landmarks_detection", device="CPU:0").detect_faces
+    mtcnn = required("mtcnn", "metrics", "The face detector")
+    return mtcnn.MTCNN(stages="face_and_landmarks_detection", device="CPU:0").detect_faces
 
 
 def find_face(detect: Callable[[np.ndarray], list[dict]], picture: np.ndarray) -> dict | None:
     """Returns the surest face found in a uint8 picture (H, W, 3), or None."""
     margin = ((PADDING, PADDING), (PADDING, PADDING), (0, 0))
     faces = detect(np.pad(picture, margin, mode="edge"))
-    faces = [face for face in faces if face["confidence"] >= CONFIDENCE]
+    faces = [face for face in faces if face["confidence"] >= MIN_CONFIDENCE]
     return max(faces, key=lambda face: face["confidence"], default=None)
 
 
@@ -92,7 +86,7 @@ def measure_detection(count: int, seed: int) -> tuple[list[int], list[float]]:
 
 
 def report(argv: Sequence[str] | None = None) -> None:
-    """Prints speed and the detector's share for the command line's count and seed."""
+    """Prints speed and how many faces the detector finds for the command line's count and seed."""
     parser = argparse.ArgumentParser(
         description="Measure the built-in faces.", formatter_class=cli.HelpFormatter
     )
@@ -108,8 +102,9 @@ def report(argv: Sequence[str] | None = None) -> None:
     together = measure_pool(args.count, args.seed)
     print(f"two processes: {together:.0f} portraits a second, 10,000 in {1e4 / together:.0f} s")
     missed, errors = measure_detection(args.count, args.seed)
-    share = 100 * (args.count - len(missed)) / args.count
-    print(f"faces found by mtcnn at confidence {CONFIDENCE}: {share:.0f} of 100; missed: {missed}")
+    of_100 = 100 * (args.count - len(missed)) / args.count
+    print(f"faces found by mtcnn at confidence {MIN_CONFIDENCE}: {of_100:.0f} of 100; "
+          f"missed: {missed}")  # fmt: skip
     if errors:
         print(f"eyes found {np.mean(errors):.1f} pixels from where they were drawn, on average")
 

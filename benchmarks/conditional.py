@@ -75,11 +75,8 @@ def agree(scorer: keras.Model, pixels: np.ndarray, wanted: Conditions) -> np.nda
 
 def measure(run: Run, steps: int, count: int) -> None:
     """Prints, for each label, the scorer's accuracy on reals and the share of samples."""
-    recipe, facts = run.read_recipe(), run.read_facts()["data"]
-    request = {name: facts[name] for name in ("source", "limit", "crop", "cache")}
-    pictures = data.load(
-        **request | {"cache": Path(request["cache"])}, size=recipe.size, channels=recipe.channels
-    )
+    recipe, request = run.read_recipe(), data.Request.from_json(run.read_facts()["data"])
+    pictures = data.load_request(request, size=recipe.size, channels=recipe.channels)
     known = find_conditions(pictures, recipe.conditions)
     if known is None:
         raise UserError(f"The run should have conditions. Received: {run.folder}, with none.")

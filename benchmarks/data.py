@@ -63,10 +63,10 @@ def make_pictures(folder: Path, count: int) -> None:
 
 
 def tutorial_loop(folder: str) -> np.ndarray:
-    """The tutorial's cell, with the filter's name of today."""
+    """The tutorial's cell, with the filter's name of today and the files' format."""
     images = []
     for name in os.listdir(folder):
-        picture = Image.open(os.path.join(folder, name)).crop(BOX)
+        picture = Image.open(os.path.join(folder, name), formats=("JPEG",)).crop(BOX)
         picture.thumbnail((SIZE, SIZE), Image.Resampling.LANCZOS)
         images.append(np.uint8(picture))
     return np.array(images) / 255
@@ -169,7 +169,7 @@ def report_sizes(folder: Path, caches: Path, counts: Sequence[int], largest_loop
 
 
 def waited(folder: str, cache: str, ahead: bool, step: float, steps: int) -> float:
-    """Returns the share of the time that a training step of some seconds waits for its batch."""
+    """Returns the fraction of the time that a training step of some seconds waits for its batch."""
     pixels = data.load(folder, size=SIZE, cache=Path(cache)).pixels
     batches = Batches(pixels, PRESETS["article-lite"].batch_size, seed=0)
     waiting = 0.0
@@ -186,17 +186,17 @@ def waited(folder: str, cache: str, ahead: bool, step: float, steps: int) -> flo
 
 
 def report_waiting(folder: Path, cache: Path) -> None:
-    """Prints the share of a step's time that is lost to the input."""
+    """Prints the fraction of a step's time that is lost to the input."""
     print(f"\n{'a step waits for its batch':30s}{'made when asked':>18}{'made ahead':>14}")
     apart(next_start, str(folder), str(cache))
     for step in STEPS:
         steps = max(20, round(3 / step))
-        shares = [
+        fractions = [
             apart(waited, str(folder), str(cache), kind, step, steps) for kind in (False, True)
         ]
         print(
-            f"step of {1000 * step:3.0f} ms{'':15s}{100 * shares[0]:16.1f} %"
-            f"{100 * shares[1]:12.1f} %"
+            f"step of {1000 * step:3.0f} ms{'':15s}{100 * fractions[0]:16.1f} %"
+            f"{100 * fractions[1]:12.1f} %"
         )
 
 

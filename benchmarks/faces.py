@@ -115,7 +115,7 @@ def match(placed: Placed, found: list[Face]) -> tuple[float, int]:
 
 
 def measure_crops(source: str, count: int) -> list[tuple[np.ndarray, Face]]:
-    """Prints the share of crops in which a face is found, and returns those with exactly one."""
+    """Prints the fraction of crops in which a face is found, and returns those with exactly one."""
     items = list(open_source(source).items())
     chosen = [items[number] for number in np.linspace(0, len(items) - 1, count).astype(int)]
     crops = [np.asarray(open_upright(item.fetch()).image) for item in chosen]
@@ -124,13 +124,15 @@ def measure_crops(source: str, count: int) -> list[tuple[np.ndarray, Face]]:
         for crop in crops:
             found.append(find_faces(crop))
             bar.update()
-    share = sum(map(bool, found)) / count
-    print(f"crops: a face in {share:.1%} of {count}, several in {sum(len(f) > 1 for f in found)}")
+    fraction = sum(map(bool, found)) / count
+    print(
+        f"crops: a face in {fraction:.1%} of {count}, several in {sum(len(f) > 1 for f in found)}"
+    )
     return [(crop, faces[0]) for crop, faces in zip(crops, found, strict=True) if len(faces) == 1]
 
 
 def report(argv: Sequence[str] | None = None) -> None:
-    """Prints the shares found, the eyes' errors and the time, and writes the sheet."""
+    """Prints the fractions found, the eyes' errors and the time, and writes the sheet."""
     parser = argparse.ArgumentParser(
         description="Measure how faces are found and cut.", formatter_class=cli.HelpFormatter
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -182,21 +183,23 @@ def _check(args: argparse.Namespace) -> None:
 def _load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pictures:
     """Loads the real pictures: those of --data, else those of the run, or of the file's run."""
     run = args.source if args.source.is_dir() else args.source.parent
-    typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
-    typed = {name: value for name, value in typed.items() if value is not None}
+    fingerprint = None
     if args.data is not None:
-        used = {"source": args.data}
+        request = data.Request(args.data)
     elif (run / "run.json").exists():
         used = Run(run).read_facts()["data"]
+        request, fingerprint = data.Request.from_json(used), used["fingerprint"]
     else:
         raise UserError(
             "`--data` should name the real pictures to measure against, since only a run knows "
             f"its own. Received: none, with {args.source}."
         )
-    request = {name: used[name] for name in used.keys() - {"fingerprint", "count"}} | typed
-    pictures = data.load(**request, size=size, channels=channels)
+    typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
+    typed = {name: value for name, value in typed.items() if value is not None}
+    request = dataclasses.replace(request, **typed)
+    pictures = data.load_request(request, size=size, channels=channels)
     print(data.describe(pictures))
-    if pictures.fingerprint != used.get("fingerprint", pictures.fingerprint):
+    if fingerprint not in (None, pictures.fingerprint):
         print("warning: these are not the very pictures that the run was trained on.")
     return pictures
 

@@ -205,7 +205,7 @@ def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
         used["conditions"] = conditions.fingerprint
         write_conditions(run.conditions, conditions.examples(recipe.seed))
     run.write_recipe(recipe)
-    run.write_facts({"data": pictures.request | used, **backend.environment()})
+    run.write_facts({"data": pictures.request.to_json() | used, **backend.environment()})
     shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
     order = np.random.default_rng(recipe.seed).permutation(len(pictures.pixels))
     preview = pictures.pixels[np.sort(order[:PREVIEW])]

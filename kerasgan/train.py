@@ -25,13 +25,13 @@ class Job:
 
     Attributes:
         recipe: every hyperparameter; `precision` may be "auto".
-        request: `source`, `limit`, `crop` and `cache`, for `data.load`.
+        request: the pictures to train on.
         out: a new run's folder; None for the next one in outputs/.
         run: the run to resume; None for a new one.
     """
 
     recipe: Recipe
-    request: dict[str, Any]
+    request: data.Request
     out: Path | None = None
     run: Run | None = None
 
@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     job = (resume if args.resume else begin)(args)
-    pictures = data.load(**job.request, size=job.recipe.size, channels=job.recipe.channels)
+    recipe = job.recipe
+    pictures = data.load_request(job.request, size=recipe.size, channels=recipe.channels)
     print(data.describe(pictures))
     if job.run:
         require_the_same(pictures, job.recipe, job.run)
@@ -126,8 +127,8 @@ def begin(args: argparse.Namespace) -> Job:
     if source is None:
         source = data.find_source()
         print(f"No --data: taking {describe_source(source)}.")
-    defaults = {"source": source, "limit": None, "crop": "auto", "cache": data.CACHE}
-    return Job(recipe, defaults | typed_request(args), out=args.out)
+    request = dataclasses.replace(data.Request(source), **typed_request(args))
+    return Job(recipe, request, out=args.out)
 
 
 def resume(args: argparse.Namespace) -> Job:
@@ -149,13 +150,12 @@ def resume(args: argparse.Namespace) -> Job:
             f"A resumed run should keep its recipe. Received: {', '.join(changes)}. "
             "Leave these out, or start a new run."
         )
-    used = run.read_facts()["data"]
-    kept = {name: used[name] for name in ("source", "limit", "crop", "cache")}
-    return Job(new, kept | typed_request(args), run=run)
+    kept = data.Request.from_json(run.read_facts()["data"])
+    return Job(new, dataclasses.replace(kept, **typed_request(args)), run=run)
 
 
 def typed_request(args: argparse.Namespace) -> dict[str, Any]:
-    """Returns the arguments of `data.load` that were typed."""
+    """Returns the fields of a `data.Request` that were typed."""
     typed = {"source": args.data, "limit": args.limit, "crop": args.crop, "cache": args.cache}
     return {name: value for name, value in typed.items() if value is not None}
 

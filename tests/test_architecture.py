@@ -99,3 +99,44 @@ def test_tensorflows_chatter_does_not_reach_the_user():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == done.stderr == ""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name, a package by that of its folder."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """The modules that a file names in its imports, wherever they stand."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in known else str(node.module) for name in inner}
+    return names & known
+
+
+def test_no_modules_import_one_another():
+    known = modules()
+    imports = {name: imported_modules(path, set(known)) for name, path in known.items()}
+    waiting = dict(imports)
+    while free := [name for name, needed in waiting.items() if not needed & waiting.keys()]:
+        for name in free:
+            del waiting[name]
+    assert not waiting, f"a circle among {sorted(waiting)}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_pictures_are_opened_as_named_formats(path):
+    if path.stem in ("gif", "sample"):
+        pytest.skip("opens pictures of any format")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+            formats = {keyword.arg for keyword in node.keywords}
+            assert "formats" in formats, f"{path}:{node.lineno} opens any format"

@@ -85,7 +85,7 @@ def test_shards_make_up_the_batch(count):
 
 @pytest.mark.parametrize("shard", [(0, 3), (2, 2), (-1, 2)])
 def test_shards_that_do_not_exist(shard):
-    with pytest.raises(ValueError, match="has no share"):
+    with pytest.raises(ValueError, match="has no part"):
         Batches(sides(10), 8, seed=0, shard=shard)
 
 

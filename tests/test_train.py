@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import loop, pace, train
+from kerasgan import data, loop, pace, train
 from kerasgan.backend import keras, tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN, SCALARS
-from kerasgan.runs import Run
+from kerasgan.runs import Run, begin_run
 
 SMALL = "--preset article-lite --size 32 --width 0.02 --batch-size 4 --precision float32"
 OFTEN = "--grid-every 4 --checkpoint-every 5 --control-latents 4"
@@ -426,12 +426,20 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     parse = train.build_parser().parse_args
     args = ["--preset", "article-lite"]
-    assert train.begin(parse(args)).request["source"] == "built-in"
+    assert train.begin(parse(args)).request.source == "built-in"
     assert "the built-in faces" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
-    assert train.begin(parse(args)).request["source"] == "data"
+    assert train.begin(parse(args)).request.source == "data"
     assert "the pictures in data" in capsys.readouterr().out
+
+
+def test_a_run_on_drawn_faces_of_another_seed_is_resumed_on_the_same(tiny, tmp_path):
+    pictures = data.load("built-in", size=tiny.size, limit=4, seed=5, cache=tmp_path / "cache")
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
+    job = train.resume(train.build_parser().parse_args(["--resume", str(run.folder)]))
+    again = data.load_request(job.request, size=tiny.size)
+    assert job.request.seed == 5 and again.fingerprint == pictures.fingerprint
 
 
 def test_preset_auto_follows_the_hardware(monkeypatch, capsys):

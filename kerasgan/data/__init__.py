@@ -1,4 +1,4 @@
-"""Pictures in: any source, or the built-in faces, as one memory-mapped uint8 array."""
+"""Pictures in: any source as one memory-mapped uint8 array."""
 
 import os
 import time
@@ -8,9 +8,8 @@ from typing import Any
 
 from kerasgan.data.archive import ARCHIVES, open_archive
 from kerasgan.data.arrays import ArraySource
-from kerasgan.data.built_in import BUILT_IN, BUILT_IN_COUNT, plan_built_in
+from kerasgan.data.built_in import BUILT_IN, BUILT_IN_COUNT, BuiltInSource
 from kerasgan.data.cache import (
-    DAMAGED,
     FORMAT,
     Pictures,
     Plan,
@@ -19,15 +18,16 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.decode import CROPS as WHOLE_CROPS
-from kerasgan.data.decode import FACE
+from kerasgan.data.damage import Damaged
+from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.named import NAMED, fetch
 from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
-from kerasgan.data.prepare import Preparation
+from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
+from kerasgan.data.request import CACHE, Request, check_options
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -40,20 +40,21 @@ __all__ = [
     "CROPS",
     "NAMED",
     "Pictures",
+    "Request",
     "Table",
     "describe",
     "check_options",
     "find_source",
     "load",
+    "load_request",
     "open_source",
     "make_preparation",
+    "prepare_one",
 ]
 
-CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
 SETS = Path("data")  # where sets that are known by name are kept, in a folder each
+WORDS = (BUILT_IN, *NAMED)  # sources that are no paths
 ARRAYS = (".npy", ".npz")
-CROPS = (*WHOLE_CROPS, FACE)
-MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
 
 
 def load(
@@ -73,13 +74,13 @@ def load(
     become white.
 
     Args:
-        source: see `open_source`, or "built-in" for the drawn faces.
+        source: see `open_source`.
         size: height and width of the pictures, in pixels, 4 to 1024.
         limit: at most how many pictures, the first by name; None for all of a source, or for
             `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
             square), "center", "celeba", "none", and "face": a picture for every face that is
-            found in a photograph. The drawn faces are square already.
+            found in a photograph. The drawn faces are never cropped.
         channels: 3 for RGB, 1 for grey.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
@@ -92,42 +93,52 @@ def load(
         UserError: an argument is out of range, there is no usable picture, or the cache cannot
             be written.
     """
-    source, cache = str(source), Path(cache)
-    check_options(size, limit, crop, channels, seed)
-    known = source == BUILT_IN or source in NAMED
-    place = source if known else os.path.abspath(os.path.expanduser(source))
-    request = {"source": place, "limit": limit, "crop": crop, "cache": str(cache.resolve())}
-    if source == BUILT_IN:
-        count = limit or BUILT_IN_COUNT
-        plan = plan_built_in(size=size, channels=channels, count=count, seed=seed)
-        return replace(open_or_build(plan, cache, rebuild), request=request)
-    options = {"size": size, "limit": limit, "crop": crop, "channels": channels}
-    pictures = None if rebuild else _recalled(source, place, options, cache)
-    if pictures is None:
-        pictures = _prepared(source, place, options, cache, rebuild)
-    return replace(pictures, request=request)
+    request = Request(str(source), limit, crop, Path(cache), seed)
+    return load_request(request, size=size, channels=channels, rebuild=rebuild)
 
 
-def open_source(source: str, cache: Path = CACHE, limit: int | None = None) -> Source:
+def load_request(
+    request: Request, *, size: int, channels: int = 3, rebuild: bool = False
+) -> Pictures:
+    """Prepares the pictures of a request, or maps what an earlier call prepared; see `load`.
+
+    Raises:
+        UserError: as `load`.
+    """
+    check_options(size, request.limit, request.crop, channels, request.seed)
+    place = request.source
+    if place not in WORDS:
+        place = os.path.abspath(os.path.expanduser(place))
+    found = replace(request, source=place, cache=request.cache.resolve())
+    pictures = None if rebuild else _recalled(request, found, size, channels)
+    return pictures or _prepared(request, found, size, channels, rebuild)
+
+
+def open_source(
+    source: str, cache: Path = CACHE, limit: int | None = None, seed: int = 0
+) -> Source:
     """Lists what a source holds.
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; or one of `NAMED`, which is downloaded into
-            `SETS` unless it is there.
+            `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
+            `SETS` unless it is there; or "built-in" for the drawn faces.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
-            files are downloaded than that takes.
+            files are downloaded than that takes; of the drawn faces, no more are there.
+        seed: chooses the drawn faces, 0 or more.
 
     Raises:
         UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
+    if source == BUILT_IN:
+        return BuiltInSource(limit, seed)
     if source in NAMED:
         return fetch(source, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        f"(.npy, .npz), a .parquet file, or one of the words {', '.join([BUILT_IN, *NAMED])}"
+        f"(.npy, .npz), a .parquet file, or one of the words {', '.join(WORDS)}"
     )
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
@@ -167,6 +178,8 @@ def make_preparation(
     Raises:
         UserError: faces are to be found, and there is no detector.
     """
+    if not source.takes_crop:
+        crop = "none"
     detections = None
     if crop == FACE:
         require()
@@ -183,59 +196,65 @@ def _open_folder(source: str, path: str, cache: Path) -> Source:
     return FolderSource(source, skip=[cache])
 
 
-def _recalled(source: str, place: str, options: dict[str, Any], cache: Path) -> Pictures | None:
-    """Maps the pictures that the same request led to last, if the source is the same since."""
-    folder = recall(cache, {"source": place, **_identity(options)})
+def _recalled(request: Request, found: Request, size: int, channels: int) -> Pictures | None:
+    """Maps the pictures that the same request led to last, if the source is the same since.
+
+    Args:
+        request: as it was typed.
+        found: the same with absolute paths.
+        size: height and width, in pixels.
+        channels: 3 or 1.
+    """
+    folder = recall(request.cache, _note(found, size, channels))
     if folder is None:
         return None
     try:
-        return open_cache(folder, source, options["size"], options["channels"])
-    except DAMAGED:
+        return open_cache(folder, request.source, found, (size, size, channels))
+    except Damaged:
         return None  # to be noticed, and said, where it is prepared again
 
 
 def _prepared(
-    source: str, place: str, options: dict[str, Any], cache: Path, rebuild: bool
+    request: Request, found: Request, size: int, channels: int, rebuild: bool
 ) -> Pictures:
     """Lists the source, prepares its pictures unless a cache has them, and notes the cache."""
     began = time.time_ns()
-    opened = open_source(source, cache, options["limit"])
-    stamps = take_stamps(opened.watched())
-    preparation = make_preparation(opened, cache, **options)
+    cache = request.cache
+    source = open_source(request.source, cache, request.limit, request.seed)
+    stamps = take_stamps(source.watched())
+    preparation = make_preparation(
+        source, cache, size=size, limit=request.limit, crop=request.crop, channels=channels
+    )
+    options = {
+        "size": size,
+        "limit": request.limit,
+        "crop": preparation.crop,
+        "channels": channels,
+    }
+    key = {**_method(preparation.crop), **options, "labels": [*source.label_names]}
     plan = Plan(
-        source=source,
-        name=f"{opened.slug}-{options['size']}",
-        key=make_key({**_identity(options), "labels": [*opened.label_names]}, opened.state()),
-        options=options,
-        size=options["size"],
-        channels=options["channels"],
-        label_names=list(opened.label_names),
+        source=request.source,
+        request=found,
+        name=f"{source.slug}-{size}",
+        key=make_key(key, source.state()),
+        options={**options, "seed": request.seed},
+        size=size,
+        channels=channels,
+        label_names=list(source.label_names),
         at_most=preparation.at_most,
         prepare=preparation,
     )
     pictures = open_or_build(plan, cache, rebuild)
-    request = {"source": place, **_identity(options)}
-    remember(cache, request, pictures.folder, stamps, since=began)
+    remember(cache, _note(found, size, channels), pictures.folder, stamps, since=began)
     return pictures
 
 
-def _identity(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the options with all else that determines the pixels of the same source."""
-    detector = DETECTOR if options["crop"] == FACE else None
-    return {"format": FORMAT, "detector": detector, **options}
+def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
+    """Returns all that determines the pixels of a source that has not changed, as JSON values."""
+    asked = {name: value for name, value in found.to_json().items() if name != "cache"}
+    return {**_method(found.crop), **asked, "size": size, "channels": channels}
 
 
-def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
-    """Raises `UserError` where an argument of `load` is out of range."""
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UserError(
-            f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
-        )
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
-    if crop not in CROPS:
-        raise UserError(f"--crop should be one of {', '.join(CROPS)}. Received: {crop}.")
-    if channels not in (1, 3):
-        raise UserError(f"`--channels` should be 3 (RGB) or 1 (grey). Received: {channels}.")
-    if seed < 0:
-        raise UserError(f"--seed should be 0 or more. Received: {seed}.")
+def _method(crop: str) -> dict[str, Any]:
+    """Returns what determines the pixels besides the source and a user's choices."""
+    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}

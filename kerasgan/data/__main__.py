@@ -23,12 +23,10 @@ from kerasgan.data import (
     make_preparation,
     open_source,
 )
-from kerasgan.data.arrays import ArraySource
 from kerasgan.data.check import FACES_LOOKED_AT, check, sections, text, write_findings
 from kerasgan.data.export import check_export, export
 from kerasgan.data.faces import available, find_faces
 from kerasgan.data.sheet import contact_sheet
-from kerasgan.data.source import Source
 from kerasgan.errors import UserError
 from kerasgan.images import write_png
 from kerasgan.text import printable
@@ -68,7 +66,7 @@ def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
         UserError: there is nothing to train on.
     """
     check_options(**options, seed=arguments.seed)
-    source = checked_source(arguments, options)
+    source = open_source(arguments.source, arguments.cache, arguments.limit, arguments.seed)
     preparation = make_preparation(source, arguments.cache, **options)
     has_face = (lambda rgb: bool(find_faces(rgb))) if available() else None
     found = check(preparation, has_face, arguments.faces)
@@ -87,16 +85,6 @@ def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
             f"{printable(source.title)}, with none."
         )
     return 0
-
-
-def checked_source(arguments: argparse.Namespace, options: dict[str, Any]) -> Source:
-    """Opens the source; the built-in faces are drawn first."""
-    if arguments.source != BUILT_IN:
-        return open_source(arguments.source, arguments.cache, arguments.limit)
-    drawn = load(BUILT_IN, **options, cache=arguments.cache, seed=arguments.seed)
-    source = ArraySource(str(drawn.folder / "pictures.npy"))
-    source.title = source.slug = BUILT_IN
-    return source
 
 
 def build_parser() -> argparse.ArgumentParser:

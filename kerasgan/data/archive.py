@@ -1,24 +1,23 @@
 """Zip and tar archives as sources: read where they lie, nothing in them unpacked to the disk."""
 
 import io
-import lzma
 import os
-import struct
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
 from kerasgan.errors import UserError
-from kerasgan.text import first_line, printable
+from kerasgan.text import printable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIP_BEGINS = b"PK\3\4"
@@ -26,22 +25,6 @@ MAX_FILE = 256 * 2**20  # bytes of one file in an archive; what claims more is n
 READ = 2**16  # bytes inflated at once
 # Python inflates these by pieces of a known length; bzip2 makes gigabytes of a hundred bytes.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-# What the standard library raises for archives that are cut, damaged or not what they claim.
-BAD_ARCHIVE = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-)
 
 BAD_HEADER = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]
 
@@ -127,7 +110,7 @@ class ZipSource(ArchiveSource):
     """The pictures in a zip archive; members are read by any thread."""
 
     def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
-        with zipfile.ZipFile(self.path) as archive:
+        with self._open() as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             members = [
                 Member(name, info.file_size, _zip_problem(info), info)
@@ -142,9 +125,13 @@ class ZipSource(ArchiveSource):
         return sorted(members, key=lambda member: member.name), table
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
-        archive = self._opened.enter_context(zipfile.ZipFile(self.path))
+        archive = self._opened.enter_context(self._open())
         for member in self.members:
             yield partial(_fetch_zipped, archive, member)
+
+    def _open(self) -> zipfile.ZipFile:
+        with reading():
+            return zipfile.ZipFile(self.path)
 
 
 class StrictInfo(tarfile.TarInfo):
@@ -171,9 +158,9 @@ class TarSource(ArchiveSource):
     def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
         self._reading = threading.Lock()  # of the one file, by any thread
         members, table = [], None
-        with tarfile.open(self.path, tarinfo=StrictInfo) as archive:
+        with self._open() as archive:
             self._plain = isinstance(archive.fileobj, io.BufferedReader)  # not a decompressor
-            for info in archive:
+            for info in _infos(archive):
                 name = clean(info.name)
                 if wanted(name) and not info.isdir():
                     members.append(Member(name, info.size, _tar_problem(info), info.offset_data))
@@ -188,11 +175,17 @@ class TarSource(ArchiveSource):
             for member in self.members:
                 yield partial(self._fetch_at, file, member)
             return
-        archive = self._opened.enter_context(tarfile.open(self.path, tarinfo=StrictInfo))
-        infos = (info for info in archive if wanted(clean(info.name)) and not info.isdir())
-        for member, info in zip(self.members, infos, strict=True):
+        archive = self._opened.enter_context(self._open())
+        infos = (info for info in _infos(archive) if wanted(clean(info.name)) and not info.isdir())
+        for member, info in zip_longest(self.members, infos):
+            if member is None or info is None:
+                raise Damaged("it has changed since it was listed")
             data = b"" if member.problem else _extract(archive, info)
             yield partial(_fetch_read, member, data)
+
+    def _open(self) -> tarfile.TarFile:
+        with reading():
+            return tarfile.open(self.path, tarinfo=StrictInfo)
 
     def _fetch_at(self, file: BinaryIO, member: Member) -> bytes:
         if member.problem:
@@ -212,9 +205,10 @@ def open_archive(title: str) -> ArchiveSource:
         UserError: see `ArchiveSource`.
     """
     path = os.path.expanduser(title)
-    with _explained(title), open(path, "rb") as file:
-        # `zipfile.is_zipfile` would take a tar for the last zip in it.
-        is_zip = path.lower().endswith(".zip") or file.read(len(ZIP_BEGINS)) == ZIP_BEGINS
+    with _explained(title), reading(), open(path, "rb") as file:
+        begins = file.read(len(ZIP_BEGINS))
+    # `zipfile.is_zipfile` would take a tar for the last zip in it.
+    is_zip = path.lower().endswith(".zip") or begins == ZIP_BEGINS
     return ZipSource(title) if is_zip else TarSource(title)
 
 
@@ -274,19 +268,34 @@ def _fetch_zipped(archive: zipfile.ZipFile, member: Member) -> bytes:
         raise Rejected(member.problem)
     try:
         return _inflate(archive, member.info)
-    except BAD_ARCHIVE as error:
-        raise Rejected(f"damaged in the archive: {first_line(error)}") from error
+    except Damaged as error:
+        raise Rejected(f"damaged in the archive: {error}") from error
 
 
 def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Reads a member, of which no more is inflated than it claims to hold."""
-    with archive.open(info) as file:
+    with reading(), archive.open(info) as file:
         return b"".join(iter(partial(file.read, READ), b""))
 
 
+def _infos(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yields the headers in a tar archive."""
+    infos = iter(archive)
+    while True:
+        with reading():
+            info = next(infos, None)
+        if info is None:
+            return
+        yield info
+
+
 def _extract(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(info)
-    return file.read() if file else b""
+    with reading():
+        file = archive.extractfile(info)
+    if file is None:
+        return b""
+    with reading():
+        return file.read()
 
 
 def _fetch_read(member: Member, data: bytes) -> bytes:
@@ -297,11 +306,11 @@ def _fetch_read(member: Member, data: bytes) -> bytes:
 
 @contextmanager
 def _explained(title: str) -> Iterator[None]:
-    """Turns what the standard library raises for damaged archives into a `UserError`."""
+    """Turns damage into a `UserError`."""
     try:
         yield
-    except BAD_ARCHIVE as error:
+    except Damaged as error:
         raise UserError(
             "An archive of pictures should be a whole zip or tar file. Received: "
-            f"{printable(title)} ({first_line(error)}). Fetch or pack it again."
+            f"{printable(title)} ({error}). Fetch or pack it again."
         ) from error

@@ -2,12 +2,10 @@
 
 import math
 import os
-import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import MAX_PIXELS, Rejected
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.errors import UserError
-from kerasgan.text import first_line, printable
+from kerasgan.text import printable
 
 # Names in a .npz, the first that is there counts; Keras' own sets use the first of each.
 PICTURES = ("x_train", "images", "pictures", "faces", "x", "data", "arr_0")
@@ -29,22 +28,6 @@ RULE = (
     f"with at most {MAX_PIXELS:,} pixels each"
 )
 MAX_CLASSES = 100_000  # beyond it the numbers beside the pictures are no labels
-
-# What NumPy raises for a damaged header, which it reads as Python.
-BAD_HEADER = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
-)
-BAD_ARRAYS = (*BAD_HEADER, zipfile.BadZipFile, zlib.error)
 
 
 class Header(NamedTuple):
@@ -120,8 +103,7 @@ class ArraySource(Source):
     def _find(self) -> tuple[str | None, Header]:
         """Returns the name inside the `.npz` (None in a `.npy`) and header of the pictures."""
         if not zipfile.is_zipfile(self.path):
-            with open(self.path, "rb") as file:
-                return None, read_header(file)
+            return None, self._header_of(None)
         headers = {name: self._header_of(name) for name in self._members()}
         named = [name for name in PICTURES if name in headers]
         shaped = [name for name in headers if len(headers[name].shape) in (3, 4)]
@@ -135,27 +117,38 @@ class ArraySource(Source):
         return chosen, headers[chosen]
 
     def _members(self) -> list[str]:
-        with zipfile.ZipFile(self.path) as archive:
+        with self._archive() as archive:
             return [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
 
-    def _header_of(self, name: str) -> Header:
+    def _header_of(self, name: str | None) -> Header:
         with self._opened(name) as file:
             return read_header(file)
 
     @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        with reading():
+            archive = zipfile.ZipFile(self.path)
+        with archive:
+            yield archive
+
+    @contextmanager
     def _opened(self, member: str | None) -> Iterator[IO[bytes]]:
-        if member is None:
-            with open(self.path, "rb") as file:
-                yield file
-        else:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{member}.npy") as inner:
-                yield inner
+        """Gives a member of the `.npz`, or for None the `.npy` file."""
+        with ExitStack() as stack:
+            if member is None:
+                with reading():
+                    file: IO[bytes] = stack.enter_context(open(self.path, "rb"))
+            else:
+                archive = stack.enter_context(self._archive())
+                with reading():
+                    file = stack.enter_context(archive.open(f"{member}.npy"))
+            yield file
 
     def _count_whole(self) -> int:
         """Returns how many whole pictures the file is long enough for."""
         length = os.path.getsize(self.path)
         if self._member is not None:
-            with zipfile.ZipFile(self.path) as archive:
+            with self._archive() as archive:
                 length = archive.getinfo(f"{self._member}.npy").file_size
         whole = (length - self.header.begin) // self._picture_bytes()
         return min(self.header.shape[0], whole)
@@ -174,8 +167,9 @@ class ArraySource(Source):
             read_header(file)
             for _ in range(self._whole_count):
                 try:
-                    data = file.read(size)
-                except BAD_ARRAYS:  # a compressed .npz with damage in its middle
+                    with reading():
+                        data = file.read(size)
+                except Damaged:  # a compressed .npz with damage in its middle
                     return
                 if len(data) < size:
                     return
@@ -184,11 +178,16 @@ class ArraySource(Source):
     def _whole(self) -> np.ndarray:
         """Reads an array whose pictures do not lie one after the other."""
         if self._whole_count < self.header.shape[0]:
-            raise ValueError(f"the file ends before its {self.header.shape} numbers do")
+            raise Damaged(f"the file ends before its {self.header.shape} numbers do")
         if self._member is None:
-            return np.load(self.path, mmap_mode="r", allow_pickle=False)
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return arrays[self._member]
+            with reading():
+                return np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return self._array(self._member)
+
+    def _array(self, member: str) -> np.ndarray:
+        """Reads a whole member of the `.npz`."""
+        with reading(), np.load(self.path, allow_pickle=False) as arrays:
+            return arrays[member]
 
     def _find_scale(self) -> Callable[[np.ndarray], np.ndarray]:
         """Chooses what maps the array's numbers to 0..255."""
@@ -227,8 +226,7 @@ class ArraySource(Source):
             what = f"{name} with {header.shape} of {header.dtype} for {count:,} pictures"
             self._notes.append(f"no labels: {what}")
             return none
-        with np.load(self.path, allow_pickle=False) as arrays:
-            numbers, labels = np.unique(arrays[name].reshape(-1), return_inverse=True)
+        numbers, labels = np.unique(self._array(name).reshape(-1), return_inverse=True)
         if not 2 <= len(numbers) <= min(MAX_CLASSES, count):
             return none
         return [str(number) for number in numbers], labels.reshape(-1)
@@ -238,18 +236,18 @@ def read_header(file: IO[bytes]) -> Header:
     """Reads the header of a `.npy` file, up to where its numbers begin.
 
     Raises:
-        One of `BAD_HEADER`: there is none, or the array holds Python objects.
+        Damaged: there is none, or the array holds Python objects.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, of headers that Python 2 has written
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file)
-        else:
-            header = np.lib.format.read_array_header_2_0(file)
-    shape, fortran_order, dtype = header
+        with reading():
+            version = np.lib.format.read_magic(file)
+        old = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+        with reading():  # NumPy reads a header as Python
+            shape, fortran_order, dtype = read(file)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, not numbers")
+        raise Damaged("it holds Python objects, not numbers")
     return Header(shape, file.tell(), fortran_order, dtype)
 
 
@@ -313,11 +311,11 @@ def _missing() -> Raw:
 
 @contextmanager
 def _explained(title: str) -> Iterator[None]:
-    """Turns what NumPy raises for damaged files into a `UserError`."""
+    """Turns damage into a `UserError`."""
     try:
         yield
-    except BAD_ARRAYS as error:
+    except Damaged as error:
         raise UserError(
             f"A .npy or .npz file should hold a whole array of numbers. Received: "
-            f"{printable(title)} ({first_line(error)})."
+            f"{printable(title)} ({error})."
         ) from error

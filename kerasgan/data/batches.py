@@ -48,12 +48,12 @@ class Batches:
         batch_size: pictures in a batch, over all shards.
         seed: of the order and the flips.
         flip: whether each picture is mirrored, left to right, with probability 1/2.
-        shard: (k, n): the k-th, from 0, of n equal shares of every batch, for a worker of its
+        shard: (k, n): the k-th, from 0, of n equal parts of every batch, for a worker of its
             own.
         conditions: of the pictures, to come along with them.
 
     Raises:
-        ValueError: a batch cannot be cut into so many shares.
+        ValueError: a batch cannot be cut into so many parts.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Batches:
     ) -> None:
         number, count = shard
         if batch_size % count or not 0 <= number < count:
-            raise ValueError(f"A batch of {batch_size} has no share {number} of {count}.")
+            raise ValueError(f"A batch of {batch_size} has no part {number} of {count}.")
         self.pixels = pixels
         self.batch_size = batch_size
         self.seed = seed
         self.flip = flip
         self.conditions = conditions
-        share = batch_size // count
-        self._share = slice(number * share, (number + 1) * share)
+        size = batch_size // count
+        self._part = slice(number * size, (number + 1) * size)
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
@@ -97,7 +97,7 @@ class Batches:
     def indices(self, iteration: int) -> np.ndarray:
         """Returns which pictures iteration number `iteration`, from 0, sees: int64 (B,)."""
         start = iteration * self.batch_size
-        places = np.arange(start, start + self.batch_size)[self._share]
+        places = np.arange(start, start + self.batch_size)[self._part]
         epochs, offsets = np.divmod(places, len(self.pixels))
         parts = [self._permutation(e)[offsets[epochs == e]] for e in np.unique(epochs)]
         return np.concatenate(parts)
@@ -121,7 +121,7 @@ class Batches:
     def _mirrored(self, iteration: int) -> np.ndarray:
         """Returns which pictures of the batch are mirrored: bool (B,)."""
         rng = np.random.default_rng([self.seed, iteration, FLIPS])
-        return rng.random(self.batch_size)[self._share] < 0.5
+        return rng.random(self.batch_size)[self._part] < 0.5
 
     def _permutation(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:

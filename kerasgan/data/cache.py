@@ -31,16 +31,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import kerasgan
-from kerasgan.data.arrays import BAD_HEADER
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Decoded
+from kerasgan.data.request import Request
 from kerasgan.data.table import Table, read_table
 from kerasgan.errors import UserError
 from kerasgan.files import LEFTOVERS, atomic_path
 from kerasgan.text import megabytes, plural, printable
 
 FORMAT = 2  # raised whenever the same options give other pixels or other files
-# What opening a damaged cache raises.
-DAMAGED = (*BAD_HEADER, csv.Error)
 ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
 
 
@@ -55,8 +54,7 @@ class Pictures:
         folder: the cache folder, with `pictures.npy`, `pictures.csv`, `rejected.csv` and
             `meta.json`.
         rejected: how many files were skipped.
-        request: what makes `load` find the same pictures again from anywhere: `source`, `limit`,
-            `crop` and `cache`, paths absolute.
+        request: what finds the same pictures again from anywhere, its paths absolute.
         label_names: the classes, where the source has any.
     """
 
@@ -65,7 +63,7 @@ class Pictures:
     fingerprint: str
     folder: Path
     rejected: int
-    request: dict[str, Any] = field(default_factory=dict)
+    request: Request
     label_names: list[str] = field(default_factory=list)
 
     @cached_property
@@ -79,8 +77,8 @@ class Pictures:
         try:
             table = read_table(path, self.label_names)
             if len(table.names) != len(self.pixels):
-                raise ValueError(f"{len(table.names)} rows for {len(self.pixels)} pictures")
-        except DAMAGED as error:
+                raise Damaged(f"{len(table.names)} rows for {len(self.pixels)} pictures")
+        except Damaged as error:
             raise UserError(
                 f"A cache should be whole. Received: {printable(f'{path} ({error})')}. Remove "
                 f"{printable(str(self.folder))}; it is made again at the next start."
@@ -113,6 +111,7 @@ class Plan:
 
     Attributes:
         source: what the user named.
+        request: what finds the same pictures again from anywhere.
         name: the readable part of the cache folder's name.
         key: sha256 over all that determines the pixels, in hex.
         options: what the user may choose, for `meta.json`.
@@ -124,6 +123,7 @@ class Plan:
     """
 
     source: str
+    request: Request
     name: str
     key: str
     options: dict[str, Any]
@@ -147,12 +147,13 @@ def open_or_build(plan: Plan, cache: Path, rebuild: bool = False) -> Pictures:
     """
     slug = re.sub(r"[^A-Za-z0-9]+", "-", plan.name).strip("-")[-32:] or "pictures"
     folder = cache / f"{slug}-{plan.key[:12]}"
+    shape = plan.size, plan.size, plan.channels
     if rebuild:
         shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(folder):
         try:
-            return open_cache(folder, plan.source, plan.size, plan.channels)
-        except DAMAGED as error:
+            return open_cache(folder, plan.source, plan.request, shape)
+        except Damaged as error:
             message = f"The cache {folder} is damaged ({error}); preparing it again."
             print(printable(message), file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
@@ -163,39 +164,56 @@ def open_or_build(plan: Plan, cache: Path, rebuild: bool = False) -> Pictures:
         if not os.path.exists(folder):
             raise _write_error(plan, cache, error) from error
     try:
-        return open_cache(folder, plan.source, plan.size, plan.channels)
-    except DAMAGED as error:
+        return open_cache(folder, plan.source, plan.request, shape)
+    except Damaged as error:
         place = printable(f"{folder} ({error})")
         raise UserError(f"A cache should be readable. Received: {place}. Remove it.") from error
 
 
-def open_cache(folder: Path, source: str, size: int, channels: int) -> Pictures:
+def open_cache(
+    folder: Path, source: str, request: Request, shape: tuple[int, int, int]
+) -> Pictures:
     """Maps the pictures of a finished cache.
 
     Args:
         folder: the cache.
         source: what the user named.
-        size: height and width that the pictures should have, in pixels.
-        channels: that they should have.
+        request: what finds the same pictures again from anywhere.
+        shape: height, width and channels that each picture should have.
 
     Raises:
-        one of `DAMAGED`: its files are not what was written.
+        Damaged: its files are not what was written.
     """
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    if missing := {item.name for item in fields(Tally)} - meta.keys():
-        raise KeyError(f"meta.json has no {', '.join(sorted(missing))}")
-    pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
-    shape = (meta["count"], size, size, channels)
-    if pixels.shape != shape or pixels.dtype != np.uint8:
-        raise ValueError(f"pictures.npy has shape {pixels.shape}, not {shape}")
+    meta = read_meta(folder)
+    with reading():
+        pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+    if pixels.shape != (meta["count"], *shape) or pixels.dtype != np.uint8:
+        raise Damaged(f"pictures.npy has shape {pixels.shape}, not {(meta['count'], *shape)}")
     return Pictures(
         pixels,
         source,
         meta["fingerprint"],
         folder,
         meta["rejected"],
+        request,
         label_names=meta["label_names"],
     )
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Reads a cache's `meta.json`.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    with reading():
+        text = (folder / "meta.json").read_text(encoding="utf-8")
+    with reading():
+        meta = json.loads(text)
+    wanted = {item.name for item in fields(Tally)} | {"fingerprint", "label_names"}
+    if missing := wanted - (meta.keys() if isinstance(meta, dict) else set()):
+        raise Damaged(f"meta.json has no {', '.join(sorted(missing))}")
+    return dict(meta)
 
 
 def build(plan: Plan, folder: Path) -> None:
@@ -298,7 +316,7 @@ def rejected_writer(path: Path) -> Iterator[Any]:
 
 def describe(pictures: Pictures) -> str:
     """Sums pictures up in one line: how many, how large, from where, and what was done."""
-    meta = json.loads((pictures.folder / "meta.json").read_text(encoding="utf-8"))
+    meta = read_meta(pictures.folder)
     notes = []
     if pictures.rejected:
         notes.append(f"{pictures.rejected:,} rejected, see {pictures.folder / 'rejected.csv'}")

@@ -24,25 +24,26 @@ from PIL import Image
 from kerasgan.data.square import cut_square
 
 SHRINK = 0.709  # from each level of the pyramid to the next: half the pixels, as in the paper
-FIRST_LEVEL = 3  # that the first network looks at; those above are for close looks
-WINDOW = 12  # pixels that the first network sees at once
-STRIDE = 2  # pixels from one of its windows to the next
-SMALLEST = math.ceil(WINDOW / SHRINK**FIRST_LEVEL)  # pixels: the lowest face that is seen
+FIRST_LEVEL = 3  # the first level that P-Net looks at; the larger ones are for close looks
+WINDOW = 12  # pixels that P-Net sees at once
+STRIDE = 2  # pixels from one window of P-Net to the next
+MIN_FACE = math.ceil(WINDOW / SHRINK**FIRST_LEVEL)  # pixels: the lowest face that is seen
 
 TILTS = (0, -35, 35)  # degrees: the networks see faces that are turned by up to about 30
 SIDEWAYS = (90, -90)  # for photographs that lie on their side, if there is no face otherwise
 
-# The confidence above which each network lets a box pass, as in the paper.
-PROPOSED, REFINED, LOCATED = 0.6, 0.7, 0.8
+# P-Net, R-Net and O-Net let a box pass above these confidences, as in the paper.
+MIN_PROPOSED, MIN_REFINED, MIN_LOCATED = 0.6, 0.7, 0.8
 CLOSER_LOOKS = 2  # at each face, upright; a third changes nothing
 
-# A face in the square that O-Net places points best in, in shares of its side: what lies between
-# the eyes, from them to the mouth, and from the square's middle down to that of the three.
+# O-Net places points best in a square that is this large for the face. In fractions of its side:
+# the distance between the eyes, that from the eyes to the mouth, and how far the middle of the
+# three lies below the square's middle.
 BETWEEN_EYES, EYES_TO_MOUTH, FACE_BELOW = 0.377, 0.426, 0.04
 
-# Shares of two boxes' area that they have in common, above which the surer one stays alone: in
-# one level and in all of them, as in the paper; and of two faces.
-SAME_IN_LEVEL, SAME_BOX, SAME_FACE = 0.5, 0.7, 0.4
+# Of two boxes with a larger overlap, which is the common fraction of their joint area, the surer
+# one stays alone. The first two are the paper's: in one level, and in all levels.
+MAX_OVERLAP_IN_LEVEL, MAX_OVERLAP, MAX_OVERLAP_OF_FACES = 0.5, 0.7, 0.4
 
 
 class Networks(NamedTuple):
@@ -53,7 +54,7 @@ class Networks(NamedTuple):
             and its scores, (1, h, w, 2), the second for a face.
         refine: R-Net, from (N, 24, 24, 3) to corrections, (N, 4), and scores, (N, 2).
         locate: O-Net, from (N, 48, 48, 3) to corrections, (N, 4), five points, (N, 10), first
-            their x, then their y, in shares of the side, and scores, (N, 2).
+            their x, then their y, in fractions of the side, and scores, (N, 2).
     """
 
     propose: Callable[[np.ndarray], list[np.ndarray]]
@@ -62,7 +63,7 @@ class Networks(NamedTuple):
 
 
 def search(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds faces that are at least `SMALLEST` pixels high; may be called in any thread.
+    """Finds faces that are at least `MIN_FACE` pixels high; may be called in any thread.
 
     Args:
         rgb: uint8, (H, W, 3).
@@ -102,13 +103,13 @@ def look(levels: list[np.ndarray], degrees: float, networks: Networks) -> np.nda
     """
     boxes = squared(propose(levels, degrees, networks))
     change, scores = networks.refine(patches(levels, *unturned(boxes, degrees, levels), 24))
-    passed = scores[:, 1] > REFINED
+    passed = scores[:, 1] > MIN_REFINED
     boxes = (boxes + change * (boxes[:, 2:3] - boxes[:, :1]))[passed]
-    boxes = squared(boxes[suppress(boxes, scores[passed, 1], SAME_BOX)])
+    boxes = squared(boxes[suppress(boxes, scores[passed, 1], MAX_OVERLAP)])
     centres, edges = unturned(boxes, degrees, levels)
     _, points, scores = networks.locate(patches(levels, centres, edges, 48))
-    passed = scores[:, 1] > LOCATED
-    kept = suppress(boxes[passed], scores[passed, 1], SAME_FACE)
+    passed = scores[:, 1] > MIN_LOCATED
+    kept = suppress(boxes[passed], scores[passed, 1], MAX_OVERLAP_OF_FACES)
     return placed(points, centres, edges)[passed][kept]
 
 
@@ -132,7 +133,7 @@ def look_closer(
     centres, edges = upright_squares(points)
     half = np.hypot(*edges.T)[:, np.newaxis] / 2
     boxes = np.concatenate([centres - half, centres + half], axis=1)
-    kept = suppress(boxes, scores[:, 1], SAME_FACE)
+    kept = suppress(boxes, scores[:, 1], MAX_OVERLAP_OF_FACES)
     return points[kept], scores[kept, 1]
 
 
@@ -145,14 +146,14 @@ def propose(levels: list[np.ndarray], degrees: float, networks: Networks) -> np.
         padding = ((margin, margin), (margin, margin), (0, 0))
         padded = np.pad(np.asarray(turned), padding, mode="edge")
         change, scores = (out[0] for out in networks.propose(to_range(padded[np.newaxis])))
-        row, column = np.nonzero(scores[..., 1] > PROPOSED)
+        row, column = np.nonzero(scores[..., 1] > MIN_PROPOSED)
         corners = STRIDE * np.stack([column, row], axis=1) - margin - np.divide(turned.size, 2)
         boxes = np.concatenate([corners, corners + WINDOW], axis=1) + WINDOW * change[row, column]
-        kept = suppress(boxes, scores[row, column, 1], SAME_IN_LEVEL)
+        kept = suppress(boxes, scores[row, column, 1], MAX_OVERLAP_IN_LEVEL)
         found.append(boxes[kept] * (levels[0].shape[1] / level.shape[1]))
         sure.append(scores[row, column, 1][kept])
     boxes = np.concatenate(found)
-    return boxes[suppress(boxes, np.concatenate(sure), SAME_BOX)]
+    return boxes[suppress(boxes, np.concatenate(sure), MAX_OVERLAP)]
 
 
 def patches(
@@ -222,12 +223,12 @@ def squared(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
-    """Returns the indices of boxes that share little with surer ones, the surest first.
+    """Returns the indices of boxes that overlap little with surer ones, the surest first.
 
     Args:
         boxes: (N, 4).
         scores: (N,).
-        overlap: the share of two boxes' joint area, above which the less sure one goes.
+        overlap: the common fraction of two boxes' joint area, above which the less sure one goes.
     """
     waiting, kept = np.argsort(-scores, kind="stable"), []
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasgan.cli import progress
-from kerasgan.data.decode import Decoded, Rejected, Upright, reason
+from kerasgan.data.decode import Decoded, Rejected, Upright, open_upright
 from kerasgan.data.duplicates import descriptor, equal_pairs, groups, near_pairs
 from kerasgan.data.parallel import submit_in_order
-from kerasgan.data.prepare import Preparation, decoding_threads, read_bytes
+from kerasgan.data.prepare import Preparation, decoding_threads, fetch_item, read_bytes
 from kerasgan.data.source import Item
 from kerasgan.files import atomic_path
 from kerasgan.text import megabytes, most_common, plural, printable
@@ -28,7 +28,7 @@ SAMPLE = 48  # prepared pictures kept for the sheet, at even distances
 EXAMPLES = 6  # pictures of each finding kept for the sheet
 NAMED = 3  # pictures of each finding named in the report
 FACES_LOOKED_AT = 200  # pictures, at even distances, in which a face is looked for
-GREY = 1.5  # mean difference of the colour channels, in 0..255, below which a picture is grey
+MIN_COLOUR = 1.5  # mean difference of the channels, in 0..255; a picture below it is grey
 SMALL_SET = 1_000  # pictures; fewer want augmentation
 
 # What may be found, in the order of the report: its name, what it means, what to do.
@@ -170,11 +170,9 @@ def _read(
     Raises:
         Rejected: it gives no picture.
     """
-    try:
-        raw = read_bytes(item.fetch())
-        upright, pictures = preparation.open(raw)
-    except OSError as error:
-        raise Rejected(reason(error)) from error
+    raw = read_bytes(fetch_item(item))
+    upright = open_upright(raw)
+    pictures = preparation.pictures_of(raw)
     data = raw.tobytes() if isinstance(raw, np.ndarray) else raw
     found = has_face(np.asarray(upright.image)) if has_face else None
     nothing = upright.image.crop((0, 0, 0, 0))
@@ -216,7 +214,7 @@ class _Seen:
 def is_grey(pixels: np.ndarray) -> bool:
     """Whether a picture, uint8 (H, W, C), has no colours to speak of."""
     spread = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
-    return float(spread.mean()) < GREY
+    return float(spread.mean()) < MIN_COLOUR
 
 
 def _note(report: Report, preparation: Preparation, item: Item, found: Read) -> None:
@@ -321,9 +319,9 @@ def _contents(report: Report) -> list[str]:
         common = f"{printable(counts[0][0])} {counts[0][1]:,}"
         lines.append(_row("classes", f"{len(counts):,}; largest {common}, smallest {rare}"))
     if report.attributes:
-        shares = [f"{name} {_share(counts)}" for name, counts in report.attributes.items()]
-        shown = ", ".join(shares[:5]) + (", ..." if len(shares) > 5 else "")
-        lines.append(_row("attributes", f"{len(shares)}; have it: {shown}"))
+        having = [f"{name} {_percentage(counts)}" for name, counts in report.attributes.items()]
+        shown = ", ".join(having[:5]) + (", ..." if len(having) > 5 else "")
+        lines.append(_row("attributes", f"{len(having)}; have it: {shown}"))
     return lines + [_row("note", note) for note in report.notes]
 
 
@@ -370,7 +368,7 @@ def _named(name: str, detail: str) -> str:
     return printable(f"{name} ({detail})" if detail else name)
 
 
-def _share(counts: Iterable[int]) -> str:
+def _percentage(counts: Iterable[int]) -> str:
     yes, no, _ = counts
     return f"{yes / (yes + no):.0%}" if yes + no else "unknown"
 

@@ -1,8 +1,8 @@
 """One picture, of any kind, to one square of RGB or grey."""
 
 import io
-import struct
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from PIL import Image, UnidentifiedImageError
 from kerasgan.data.source import Raw
 from kerasgan.text import first_line
 
-CROPS = ("auto", "center", "celeba", "none")
+WHOLE_CROPS = ("auto", "center", "celeba", "none")  # give one picture for each
 FACE = "face"  # the crop that gives a picture for each face in a photograph
+CROPS = (*WHOLE_CROPS, FACE)
 CELEBA_SIZE = (178, 218)  # width, height of CelebA's aligned pictures
 CELEBA_BOX = (0, 15, 178, 193)  # the tutorial's crop: left, upper, right, lower
 
@@ -37,22 +38,6 @@ TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
-
-# What Pillow raises, format by format, for bytes that it cannot make sense of.
-BAD_FILE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 class Rejected(Exception):
@@ -101,7 +86,7 @@ def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decode
     Args:
         raw: a file's path or bytes, or pixels, see `open_upright`.
         size: height and width of the result, in pixels.
-        crop: one of `CROPS`, see `crop_box`.
+        crop: one of `WHOLE_CROPS`, see `crop_box`.
         channels: 3 for RGB, 1 for grey (ITU-R 601 luma).
 
     Returns:
@@ -125,20 +110,19 @@ def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
     Raises:
         Rejected: the picture cannot be read or is not usable.
     """
-    try:
-        with _open(raw) as image:
-            full, file_format, mode = image.size, image.format or "array", image.mode
-            check_dimensions(*full)
-            if at_least is not None:
+    with _open(raw) as image:
+        full, file_format, mode = image.size, image.format or "array", image.mode
+        check_dimensions(*full)
+        if at_least is not None:
+            with _pillow():
                 image.draft(None, (at_least, at_least))
-            drafted = image.size
+        drafted = image.size
+        with _pillow():
             image.load()
-            if image.size != drafted:  # Pillow has turned a TIFF upright
-                full = full[::-1]
-            orientation = _orientation(image)
-            rgb, over_white = to_rgb(image)
-    except BAD_FILE as error:
-        raise Rejected(reason(error)) from error
+        if image.size != drafted:  # Pillow has turned a TIFF upright
+            full = full[::-1]
+        orientation = _orientation(image)
+        rgb, over_white = to_rgb(image)
     turned = orientation in TRANSPOSES
     if turned:
         rgb = rgb.transpose(TRANSPOSES[orientation])
@@ -223,8 +207,8 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
     if image.mode == "F":
         raise Rejected("floating-point pixels: save it with 8 or 16 bits")
     if not image.has_transparency_data:
-        return image.convert("RGB"), False
-    rgba = image.convert("RGBA")
+        return _converted(image, "RGB"), False
+    rgba = _converted(image, "RGBA")
     transparent = int(np.asarray(rgba.getchannel("A")).min()) < 255
     white = Image.new("RGBA", rgba.size, "white")
     return Image.alpha_composite(white, rgba).convert("RGB"), transparent
@@ -249,16 +233,36 @@ def _grey16_to_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
 
 
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Turns whatever Pillow raises for a file into `Rejected`.
+
+    Each format's reader raises errors of its own, so every exception counts. The block should
+    hold one call of Pillow and no code of ours, whose mistakes would pass for damaged pictures.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise Rejected(reason(error)) from error
+
+
 def _open(raw: Raw) -> Image.Image:
     if isinstance(raw, np.ndarray):
         return Image.fromarray(raw[..., 0] if raw.shape[2:] == (1,) else raw)
-    return Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats())
+    file, formats = io.BytesIO(raw) if isinstance(raw, bytes) else raw, _formats()
+    with _pillow():
+        return Image.open(file, formats=formats)
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    with _pillow():  # a palette may be damaged, too
+        return image.convert(mode)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except BAD_FILE:  # damaged EXIF does not make the pixels worse
+    except Exception:  # Pillow's, of damaged EXIF, which does not make the pixels worse
         return 1
 
 

@@ -7,10 +7,10 @@ from PIL import Image
 
 SIDE = 16  # pixels of the small grey pictures that are compared
 
-# Correlation from which two pictures count as the same. Re-encoding at quality 60, resizing to
+# From this correlation on, two pictures count as the same. Re-encoding at quality 60, resizing to
 # 70%, brightening by 8% and turning grey keep it above 0.998; the same person in the same studio
 # with another expression reaches 0.994.
-ALIKE = 0.995
+MIN_CORRELATION = 0.995
 
 BLOCK = 1024  # pictures compared with all others at once; 400 MB for 100,000
 
@@ -31,16 +31,18 @@ def descriptor(pixels: np.ndarray) -> np.ndarray:
     return values / max(float(np.linalg.norm(values)), 1e-6)
 
 
-def near_pairs(descriptors: np.ndarray, alike: float = ALIKE) -> Iterator[tuple[int, int]]:
+def near_pairs(
+    descriptors: np.ndarray, least: float = MIN_CORRELATION
+) -> Iterator[tuple[int, int]]:
     """Yields the pairs of pictures that are nearly the same, the lower number first.
 
     Args:
         descriptors: float32, (N, D), rows of length 1.
-        alike: correlation from which on a pair counts.
+        least: the correlation from which on a pair counts.
     """
     for start in range(0, len(descriptors), BLOCK):
         block = descriptors[start : start + BLOCK]
-        similar = block @ descriptors[start:].T >= alike
+        similar = block @ descriptors[start:].T >= least
         for row, column in np.argwhere(np.triu(similar, 1)):
             yield start + int(row), start + int(column)
 

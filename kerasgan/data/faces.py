@@ -16,12 +16,12 @@ from PIL import Image
 
 from kerasgan.data import cascade
 from kerasgan.data.square import cut_square
-from kerasgan.errors import UserError
+from kerasgan.errors import required
 
 Point = tuple[float, float]
 
 DETECTOR = "mtcnn-1.0.0/2"  # with the way it is asked; raised when either changes
-CONFIDENCE = 0.9  # from here on a face counts as found
+MIN_CONFIDENCE = 0.9  # from here on a face counts as found
 LONGER_SIDE = 1024  # pixels that a photograph is reduced to, to find faces of a 30th of it and up
 
 # CelebA's authors turn, scale and shift a photograph so that the eyes and the mouth's middle come
@@ -38,7 +38,7 @@ class Face(NamedTuple):
         left_eye: (x, y) of the eye that is on the left when the face is upright.
         right_eye: (x, y) of the other.
         mouth: (x, y) of the middle of the mouth.
-        confidence: of the detector, `CONFIDENCE` to 1.
+        confidence: of the detector, `MIN_CONFIDENCE` to 1.
     """
 
     left_eye: Point
@@ -70,11 +70,8 @@ def available() -> bool:
 
 def require() -> None:
     """Raises `UserError` unless the detector is installed."""
-    if not available():
-        raise UserError(
-            "`--crop face` needs the face detector mtcnn. Received: an installation without it. "
-            "Type: pip install 'kerasgan[faces]'"
-        )
+    if not available():  # importing it takes seconds, so that is done where faces are searched
+        required("mtcnn", "faces", "`--crop face`")
 
 
 def find_faces(rgb: np.ndarray) -> list[Face]:
@@ -99,7 +96,9 @@ def find_faces(rgb: np.ndarray) -> list[Face]:
     left, right, mouth = points[:, 0], points[:, 1], points[:, 3:].mean(axis=1)
     found = zip(left.tolist(), right.tolist(), mouth.tolist(), scores.tolist(), strict=True)
     return sorted(
-        Face(tuple(a), tuple(b), tuple(c), score) for a, b, c, score in found if score >= CONFIDENCE
+        Face(tuple(a), tuple(b), tuple(c), score)
+        for a, b, c, score in found
+        if score >= MIN_CONFIDENCE
     )
 
 
@@ -168,24 +167,36 @@ class Detections:
 
 
 def _read_detections(path: Path) -> dict[str, list[Face]]:
-    known = {}
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if entry["detector"] == DETECTOR:
-                known[entry["sha256"]] = [_to_face(values) for values in entry["faces"]]
-        except (ValueError, KeyError, TypeError):
-            continue  # cut or damaged: searched again
-    return known
+    found = (_read_detection(line) for line in lines)
+    return dict(entry for entry in found if entry is not None)
 
 
-def _to_face(values: list[Any]) -> Face:
-    (a, b), (c, d), (e, f), confidence = values
-    return Face((float(a), float(b)), (float(c), float(d)), (float(e), float(f)), float(confidence))
+def _read_detection(line: str) -> tuple[str, list[Face]] | None:
+    """Reads a photograph's digest and its faces; None where a line is cut or damaged."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    match entry:
+        case {"detector": detector, "sha256": str(key), "faces": [*faces]}:
+            read = [_to_face(face) for face in faces]
+            if detector == DETECTOR and None not in read:
+                return key, [face for face in read if face is not None]
+    return None
+
+
+def _to_face(values: Any) -> Face | None:
+    match values:
+        case [[a, b], [c, d], [e, f], confidence] if all(
+            isinstance(value, int | float) for value in (a, b, c, d, e, f, confidence)
+        ):
+            left, right, mouth = (float(a), float(b)), (float(c), float(d)), (float(e), float(f))
+            return Face(left, right, mouth, float(confidence))
+    return None
 
 
 def _last_byte(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -25,7 +25,7 @@ from tqdm import tqdm
 import kerasgan
 from kerasgan.cli import progress
 from kerasgan.data.parquet import ParquetSource
-from kerasgan.errors import UserError
+from kerasgan.errors import UserError, required
 from kerasgan.files import atomic_path
 from kerasgan.text import first_line, megabytes, plural, printable
 
@@ -217,9 +217,10 @@ def _download_piece(name: str, remote: Remote, start: int, stop: int) -> bytes:
     with _network(name):
         response = http_backoff("GET", url, headers=headers, timeout=TIMEOUT)
         hf_raise_for_status(response)
-        if len(response.content) != stop - start:
-            raise ValueError(f"{len(response.content):,} bytes instead of {stop - start:,}")
-        return response.content
+        content = response.content
+    if len(content) != stop - start:
+        raise _network_error(name, f"{len(content):,} bytes instead of {stop - start:,}")
+    return bytes(content)
 
 
 def _new_listing(name: str, folder: Path) -> list[Remote]:
@@ -231,15 +232,16 @@ def _new_listing(name: str, folder: Path) -> list[Remote]:
         info = HfApi(endpoint=_endpoint(), token=False).dataset_info(
             dataset.repository, revision=dataset.revision, files_metadata=True, timeout=TIMEOUT
         )
-        listing = sorted(
-            Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else "")
-            for file in info.siblings or ()
-            if file.size
-            and file.rfilename.startswith(dataset.prefix)
-            and PLAIN_NAME.fullmatch(PurePosixPath(file.rfilename).name)
-        )
-        if not listing:
-            raise ValueError(f"no files {dataset.prefix}*.parquet in {dataset.repository}")
+    listing = sorted(
+        Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else "")
+        for file in info.siblings or ()
+        if file.size
+        and file.rfilename.startswith(dataset.prefix)
+        and PLAIN_NAME.fullmatch(PurePosixPath(file.rfilename).name)
+    )
+    if not listing:
+        missing = f"no files {dataset.prefix}*.parquet in {dataset.repository}"
+        raise _network_error(name, missing)
     for file in listing:
         if (folder / file.name).exists() and not _matches(folder / file.name, file):
             (folder / file.name).unlink()  # of another revision
@@ -253,13 +255,25 @@ def _saved_listing(name: str, folder: Path) -> list[Remote]:
     """Returns what `_new_listing` has noted; nothing where that is not of use."""
     try:
         noted = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-        listing = [Remote(str(path), int(size), str(sha)) for path, size, sha in noted["files"]]
-        revision = (noted["repository"], noted["revision"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError):
         return []
-    if revision != (NAMED[name].repository, NAMED[name].revision):
-        return []
-    return listing if all(PLAIN_NAME.fullmatch(file.name) for file in listing) else []
+    match noted:
+        case {"repository": repository, "revision": revision, "files": [*files]} if (
+            repository,
+            revision,
+        ) == (NAMED[name].repository, NAMED[name].revision):
+            listing = [_to_remote(values) for values in files]
+            if None not in listing:
+                return [file for file in listing if file is not None]
+    return []
+
+
+def _to_remote(values: Any) -> Remote | None:
+    match values:
+        case [str(path), int(size), str(sha256)]:
+            file = Remote(path, size, sha256)
+            return file if PLAIN_NAME.fullmatch(file.name) else None
+    return None
 
 
 def _enough(listing: Sequence[Remote], name: str, limit: int | None) -> list[Remote]:
@@ -310,14 +324,8 @@ def _endpoint() -> str:
 def _import_libraries() -> None:
     """Imports what downloads and what will read, so that nothing is downloaded in vain."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
-    try:
-        import huggingface_hub  # noqa: F401
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"Sets by name ({', '.join(NAMED)}) need huggingface_hub and pyarrow. Received: an "
-            f"installation without {error.name}. Type: pip install 'kerasgan[sets]'"
-        ) from error
+    for module in ("huggingface_hub", "pyarrow"):
+        required(module, "sets", f"A set by name ({', '.join(NAMED)})")
 
 
 @contextmanager
@@ -338,23 +346,30 @@ def _alone(name: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _network(name: str) -> Iterator[None]:
-    """Turns whatever goes wrong between here and the hub into a `UserError`."""
+    """Turns whatever goes wrong between here and the hub into a `UserError`.
+
+    The block should hold calls of the hub's library and no code of ours.
+    """
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.ERROR)  # its warnings of retries would tear the progress bar
     try:
         yield
     except Exception as error:  # each version of the library has its own HTTP client's errors
-        dataset = NAMED[name]
-        also = f"; or {dataset.elsewhere}" if dataset.elsewhere else ""
-        raise UserError(
-            f"{name} should be downloaded once ({megabytes(dataset.size)}), which needs the "
-            f"network. Received: {_endpoint()} ({_reason(error)}). Type the same "
-            f"again later, which goes on where it stopped; or copy the folder {name} from a "
-            f"computer that has it{also}."
-        ) from error
+        raise _network_error(name, _reason(error)) from error
     finally:
         logger.setLevel(level)
+
+
+def _network_error(name: str, reason: str) -> UserError:
+    dataset = NAMED[name]
+    also = f"; or {dataset.elsewhere}" if dataset.elsewhere else ""
+    return UserError(
+        f"{name} should be downloaded once ({megabytes(dataset.size)}), which needs the "
+        f"network. Received: {_endpoint()} ({reason}). Type the same "
+        f"again later, which goes on where it stopped; or copy the folder {name} from a "
+        f"computer that has it{also}."
+    )
 
 
 def _reason(error: BaseException) -> str:

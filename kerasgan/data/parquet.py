@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source
-from kerasgan.errors import UserError
-from kerasgan.text import first_line, printable
+from kerasgan.errors import UserError, required
+from kerasgan.text import printable
 
 SUFFIX = ".parquet"
 BATCH = 32  # rows decoded at once
@@ -197,23 +198,25 @@ def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Gives a `pyarrow.parquet.ParquetFile`, which reads no more than it is asked for."""
-    try:
-        import pyarrow
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise UserError(
-            "Parquet files need pyarrow. Received: an installation without it. "
-            "Type: pip install 'kerasgan[sets]'"
-        ) from error
-    try:
+    required("pyarrow", "sets", "A .parquet file")
+    from pyarrow.parquet import ParquetFile
+
+    with _explained(path), reading():
         file = ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise UserError(
-            "A .parquet file should be whole and readable. Received: "
-            f"{printable(str(path))} ({first_line(error)}). Fetch it again or remove it."
-        ) from error
     with file:
         yield file
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns damage into a `UserError`."""
+    try:
+        yield
+    except Damaged as error:
+        raise UserError(
+            "A .parquet file should be whole and readable. Received: "
+            f"{printable(str(path))} ({error}). Fetch it again or remove it."
+        ) from error
 
 
 def _footer(path: Path) -> tuple[Any, Any]:
@@ -224,40 +227,57 @@ def _footer(path: Path) -> tuple[Any, Any]:
 
 def _rows(file: Any, columns: list[str]) -> Iterator[dict[str, Any] | str]:
     """Yields a file's rows; for those that cannot be read, the reason."""
-    from pyarrow import ArrowException
-
     for group in range(file.num_row_groups):
         left = file.metadata.row_group(group).num_rows
-        batches = file.iter_batches(BATCH, row_groups=[group], columns=columns, use_threads=False)
         try:
-            for batch in batches:
-                for row in batch.to_pylist():
-                    yield row
-                    left -= 1
-        except (OSError, ValueError, ArrowException) as error:
-            yield from [f"damaged: {first_line(error)}"] * left
+            for row in _rows_of_group(file, group, columns):
+                yield row
+                left -= 1
+        except Damaged as error:
+            yield from [f"damaged: {error}"] * left
+
+
+def _rows_of_group(file: Any, group: int, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a row group.
+
+    Raises:
+        Damaged: the next ones cannot be read.
+    """
+    with reading():
+        batches = file.iter_batches(BATCH, row_groups=[group], columns=columns, use_threads=False)
+    while True:
+        with reading():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        with reading():
+            rows = batch.to_pylist()
+        yield from rows
 
 
 def _values(path: Path, column: str) -> set[Any]:
     """Returns the distinct values of a column, without those that say that none is known."""
     with _opened(path) as file:
-        return set(file.read([column]).column(0).unique().to_pylist()) - {None, -1}
+        with _explained(path), reading():
+            values = file.read([column]).column(0).unique().to_pylist()
+        return set(values) - {None, -1}
 
 
 def _features(schema: Any) -> dict[str, Any]:
     """Returns what the Hugging Face libraries note on the columns, by the columns' names."""
     try:
-        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = noted["info"]["features"]
-    except (ValueError, KeyError, TypeError):
+        with reading():
+            noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    except Damaged:
         return {}
-    if not isinstance(features, dict):
-        return {}
-    return {
-        name: feature
-        for name, feature in features.items()
-        if name in schema.names and isinstance(feature, dict)
-    }
+    match noted:
+        case {"info": {"features": {**features}}}:
+            return {
+                name: features[name]
+                for name in schema.names
+                if isinstance(features.get(name), dict)
+            }
+    return {}
 
 
 def _picture_column(schema: Any, features: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""A source's pictures, read, cropped and written into the cache that is being made."""
+"""A picture as a network sees it, and a source's pictures written into the cache being made."""
 
 import logging
 import warnings
@@ -15,6 +15,7 @@ from PIL import Image
 from kerasgan.cli import progress
 from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
 from kerasgan.data.decode import (
+    FACE,
     Decoded,
     Rejected,
     Upright,
@@ -23,8 +24,9 @@ from kerasgan.data.decode import (
     reason,
     to_channels,
 )
-from kerasgan.data.faces import Detections, Face, cut_face
+from kerasgan.data.faces import Detections, Face, cut_face, find_faces
 from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.request import check_options
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.errors import UserError
@@ -39,7 +41,7 @@ class Preparation:
         source: where they come from.
         size: height and width of the prepared pictures, in pixels.
         channels: 3 for RGB, 1 for grey.
-        crop: one of `CROPS`, or `FACE`.
+        crop: one of `CROPS`.
         limit: at most how many pictures; None for all.
         detections: finds faces, for the crop `FACE`.
     """
@@ -107,37 +109,15 @@ class Preparation:
         Raises:
             Rejected: it gives none.
         """
-        try:
-            raw = item.fetch()
-            return self.open(raw)[1] if self.detections else [self._decoded(raw)]
-        except OSError as error:
-            raise Rejected(reason(error)) from error
+        return self.pictures_of(fetch_item(item))
 
-    def _decoded(self, raw: Raw) -> Decoded:
-        return decode(raw, self.size, self.crop, self.channels)
-
-    def open(self, raw: Raw) -> tuple[Upright, list[Decoded]]:
-        """Returns a picture at its full scale, upright, and what training would see of it.
+    def pictures_of(self, raw: Raw) -> list[Decoded]:
+        """Returns what training would see of a picture; called in any thread.
 
         Raises:
             Rejected: that is nothing.
         """
-        if self.detections is None:
-            upright = open_upright(raw)
-            return upright, [self._decoded(raw)]
-        raw = read_bytes(raw)
-        upright = open_upright(raw)
-        rgb = np.asarray(upright.image)
-        key = raw.tobytes() if isinstance(raw, np.ndarray) else raw
-        found = self.detections.faces_of(key, rgb)
-        if not found:
-            raise Rejected("no face found")
-        return upright, [self._cut(upright, rgb, face) for face in found]
-
-    def _cut(self, upright: Upright, rgb: np.ndarray, face: Face) -> Decoded:
-        pixels = Image.fromarray(cut_face(rgb, face, self.size))
-        small = face.side < self.size
-        return Decoded(to_channels(pixels, self.channels), small, upright.over_white)
+        return pictures_of(raw, self.size, self.channels, self.crop, self.detections)
 
     def _write(
         self,
@@ -160,27 +140,114 @@ class Preparation:
             tally.unlabelled += 1
 
 
+def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "auto") -> np.ndarray:
+    """Prepares one picture exactly as `data.load` prepares those of a source.
+
+    Args:
+        raw: a picture file's path or its bytes, or pixels, uint8 (H, W) or (H, W, C) with 1, 3 or
+            4 channels.
+        size: height and width of the result, in pixels, 4 to 1024.
+        channels: 3 for RGB, 1 for grey.
+        crop: one of `data.CROPS`.
+
+    Returns:
+        uint8, (N, size, size, channels); N is 1, or with the crop "face" the number of faces,
+        from left to right.
+
+    Raises:
+        UserError: an argument is out of range, the picture cannot be read or is not usable, there
+            is no face in it, or there is no detector for the crop "face".
+    """
+    check_options(size, None, crop, channels)
+    raw = str(raw) if isinstance(raw, Path) else raw
+    try:
+        with pillow_silenced():
+            pictures = pictures_of(raw, size, channels, crop)
+    except Rejected as why:
+        name = raw if isinstance(raw, str) else type(raw).__name__
+        raise UserError(
+            "A picture should be one that can be read and used. Received: "
+            f"{printable(f'{name} ({why})')}. Name another."
+        ) from why
+    return np.stack([picture.pixels for picture in pictures])
+
+
+def pictures_of(
+    raw: Raw, size: int, channels: int, crop: str, detections: Detections | None = None
+) -> list[Decoded]:
+    """Returns what a network sees of one picture; for the arguments see `prepare_one`.
+
+    Args:
+        detections: remember the faces that were found; each picture is searched anew unless given.
+
+    Raises:
+        Rejected: that is nothing.
+        UserError: there is no detector for the crop "face".
+    """
+    if crop != FACE:
+        return [decode(raw, size, crop, channels)]
+    raw = read_bytes(raw)
+    upright = open_upright(raw)
+    rgb = np.asarray(upright.image)
+    if detections is None:
+        found = find_faces(rgb)
+    else:
+        found = detections.faces_of(raw.tobytes() if isinstance(raw, np.ndarray) else raw, rgb)
+    if not found:
+        raise Rejected("no face found")
+    return [_cut(upright, rgb, face, size, channels) for face in found]
+
+
+def _cut(upright: Upright, rgb: np.ndarray, face: Face, size: int, channels: int) -> Decoded:
+    pixels = to_channels(Image.fromarray(cut_face(rgb, face, size)), channels)
+    return Decoded(pixels, face.side < size, upright.over_white)
+
+
+def fetch_item(item: Item) -> Raw:
+    """Fetches an item of a source.
+
+    Raises:
+        Rejected: it cannot be had.
+    """
+    try:
+        return item.fetch()
+    except OSError as error:
+        raise Rejected(reason(error)) from error
+
+
 def read_bytes(raw: Raw) -> bytes | np.ndarray:
     """Reads a picture file, if `raw` is its path.
 
     Raises:
-        OSError: it cannot be read.
+        Rejected: it cannot be read.
     """
-    return Path(raw).read_bytes() if isinstance(raw, str) else raw
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return Path(raw).read_bytes()
+    except OSError as error:
+        raise Rejected(reason(error)) from error
 
 
 @contextmanager
 def decoding_threads() -> Iterator[ThreadPoolExecutor]:
-    """Gives `threads` while Pillow's warnings are silenced.
+    """Gives `threads` while Pillow is silent.
 
-    It warns of damaged EXIF and of large pictures, and logs what is odd about a TIFF. Filters
-    belong to the process, not to a thread, so they are set once, around all the threads.
+    Filters of warnings belong to the process, not to a thread, so they are set once, around all
+    the threads.
     """
+    with pillow_silenced(), threads() as pool:
+        yield pool
+
+
+@contextmanager
+def pillow_silenced() -> Iterator[None]:
+    """Silences Pillow, which warns of damaged EXIF and large pictures and logs odd TIFFs."""
     logger, silence = logging.getLogger("PIL"), logging.NullHandler()
     logger.addHandler(silence)  # without any, Python prints errors
     try:
-        with threads() as pool, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield pool
+            yield
     finally:
         logger.removeHandler(silence)

@@ -50,18 +50,27 @@ def recall(cache: Path, request: dict[str, Any]) -> Path | None:
     """Returns the cache that a request led to last, if its source looks the same since."""
     try:
         note = json.loads(_note(cache, request).read_text(encoding="utf-8"))
-        if all(stamp == _stamp(path) for path, *stamp in note["watched"]):
-            return cache / str(note["cache"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no note, a damaged one, or a source that has gone
+    except (OSError, ValueError, RecursionError):
+        return None  # no note, or a damaged one
+    match note:
+        case {"cache": str(name), "watched": [*stamps]}:
+            if all(_is_as_stamped(stamp) for stamp in stamps):
+                return cache / name
     return None
+
+
+def _is_as_stamped(stamp: Any) -> bool:
+    match stamp:
+        case [str(path), *numbers]:
+            return numbers == _stamp(path)
+    return False
 
 
 def _stamp(path: str) -> list[int]:
     try:
         status = os.stat(path)
-    except OSError:
-        return []  # a link to nothing, for example
+    except (OSError, ValueError):
+        return []  # a link to nothing, for example, or a name that no file can have
     size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
     return [size, status.st_mtime_ns, status.st_ctime_ns]  # the latter tells of `chmod`, too
 

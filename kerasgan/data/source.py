@@ -1,4 +1,4 @@
-"""What every source of pictures offers: a folder, an archive, arrays, a named set."""
+"""What every source of pictures offers: a folder, an archive, arrays, a named set, drawn faces."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +43,8 @@ class Source:
         count: how many items there are.
         label_names: the classes; none where the pictures have no labels.
         attribute_names: the attributes, CelebA's for example; none where there are none.
+        takes_crop: whether a crop applies; it does not where every picture is a square that shows
+            what it should.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Source:
     count: int
     label_names: Sequence[str] = ()
     attribute_names: Sequence[str] = ()
+    takes_crop: bool = True
 
     def items(self) -> Iterator[Item]:
         """Yields the pictures; their `fetch` works until `close`."""

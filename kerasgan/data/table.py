@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerasgan.data.damage import Damaged, reading
+from kerasgan.text import first_line
+
 NUMBER, NAME, LABEL = "picture", "name", "label"
 
 
@@ -74,18 +77,21 @@ def read_table(path: Path, label_names: Sequence[str]) -> Table:
         label_names: the classes, in the source's order.
 
     Raises:
-        OSError, ValueError, LookupError, csv.Error: it is not what was written.
+        Damaged: it is not what was written.
     """
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = csv.reader(file)
-        columns = next(rows, [])
-        first = 3 if label_names else 2  # column of the first attribute
-        index = {name: number for number, name in enumerate(label_names)} | {"": -1}
-        names, labels, attributes = [], [], []
-        for row in rows:
-            names.append(row[1])
-            labels.append(index[row[2]] if label_names else -1)
-            attributes.append(np.array(row[first:], np.int8))
+    rows = _read_rows(path)
+    columns = next(rows, [])
+    first = 3 if label_names else 2  # column of the first attribute
+    index = {name: number for number, name in enumerate(label_names)} | {"": -1}
+    names, labels, attributes = [], [], []
+    for number, row in enumerate(rows):
+        if not first <= len(row) == len(columns):
+            raise Damaged(f"row {number} has {len(row)} values")
+        if label_names and row[2] not in index:
+            raise Damaged(f"row {number} has the unknown label {row[2]}")
+        names.append(row[1])
+        labels.append(index[row[2]] if label_names else -1)
+        attributes.append(_to_signs(row[first:]))
     known = columns[first:]
     return Table(
         names,
@@ -94,3 +100,25 @@ def read_table(path: Path, label_names: Sequence[str]) -> Table:
         known,
         np.array(attributes, np.int8).reshape(len(names), len(known)),
     )
+
+
+def _read_rows(path: Path) -> Iterator[list[str]]:
+    with reading():
+        file = open(path, encoding="utf-8", errors="surrogateescape", newline="")
+    with file:
+        rows = csv.reader(file)
+        while True:
+            try:  # without `reading`, whose time would count for 200,000 rows
+                row = next(rows, None)
+            except (OSError, csv.Error) as error:
+                raise Damaged(first_line(error)) from error
+            if row is None:
+                return
+            yield row
+
+
+def _to_signs(values: list[str]) -> np.ndarray:
+    try:
+        return np.array(values, np.int8)
+    except (ValueError, OverflowError) as error:
+        raise Damaged(first_line(error)) from error

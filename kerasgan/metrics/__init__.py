@@ -1,7 +1,8 @@
 """How good a generator's pictures are, in numbers.
 
 `Evaluator` measures; `features`, `kid`, `frechet`, `neighbours` and `detection` hold one idea
-each. `import kerasgan.metrics` imports no TensorFlow.
+each, `networks` names the networks that `features` shows pictures to. `import kerasgan.metrics`
+imports no TensorFlow.
 """
 
 from kerasgan.metrics.evaluator import (
@@ -11,8 +12,8 @@ from kerasgan.metrics.evaluator import (
     Description,
     Evaluator,
 )
-from kerasgan.metrics.features import FEATURES
 from kerasgan.metrics.memorisation import PAIRS, sheet
+from kerasgan.metrics.networks import FEATURES
 from kerasgan.metrics.report import table
 
 __all__ = [

@@ -3,16 +3,14 @@
 import contextlib
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.files import atomic_path
-
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def remembered(
@@ -28,14 +26,20 @@ def remembered(
     """
     text = json.dumps(key, sort_keys=True)
     path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
-            if str(kept["key"]) == text:
-                return kept["array"]
-    except _UNREADABLE:  # not there yet, or damaged
-        pass
+    kept = _read(path)
+    if kept is not None and kept[0] == text:
+        return kept[1]
     array = compute()
     # Where nothing can be written only time is lost.
     with contextlib.suppress(OSError), atomic_path(path) as temporary:
         np.savez(temporary, array=array, key=np.array(text))
     return array
+
+
+def _read(path: Path) -> tuple[str, np.ndarray] | None:
+    """Returns a file's key and its array; None where it is damaged or not there yet."""
+    try:
+        with reading(), open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
+            return str(kept["key"]), kept["array"]
+    except Damaged:
+        return None

@@ -7,12 +7,12 @@ import numpy as np
 
 from kerasgan.errors import required
 from kerasgan.metrics.face import load_stage
-from kerasgan.metrics.features import bar, batches, resize
+from kerasgan.metrics.features import batches, resize
 
-CONFIDENCE = 0.9  # of O-Net, from which on a face counts as found
-SIDE = 128  # pictures are resized to this side, pixels
-MARGIN = 32  # and continued by this many pixels of their edge: the detector wants room round a face
-BATCH = 64
+MIN_CONFIDENCE = 0.9  # of O-Net; from it on a face counts as found
+SIDE = 128  # of pictures as the detector sees them, pixels, before the margin
+MARGIN = 32  # pixels of a picture's edge, continued: the detector wants room round a face
+BATCH = 64  # pictures
 
 
 class Detector:
@@ -27,7 +27,7 @@ class Detector:
         self._detector = required("mtcnn", "metrics").MTCNN(stages=stages)
         self.protocol: dict[str, Any] = {
             "detector": f"mtcnn {version('mtcnn')}, face_and_landmarks_detection",
-            "confidence": CONFIDENCE,
+            "confidence": MIN_CONFIDENCE,
             "resize": f"{SIDE}x{SIDE}, bicubic, antialiased, padded by {MARGIN} with its edge",
         }
 
@@ -44,17 +44,14 @@ class Detector:
         Returns:
             bool, (len(order) or N,).
         """
-        order = np.arange(len(pictures)) if order is None else order
+        padding = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
         found: list[bool] = []
-        with bar(len(order), "Looking for faces", quiet) as progress:
-            for batch, count in batches(pictures, order, BATCH):
-                padding = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
-                padded = np.pad(np.asarray(resize(batch, SIDE)), padding, mode="edge")
-                faces = self._detector.detect_faces(list(padded))[:count]
-                found += [any(map(_is_sure, in_picture)) for in_picture in faces]
-                progress.update(count)
+        for batch, count in batches(pictures, order, BATCH, "Looking for faces", quiet):
+            padded = np.pad(np.asarray(resize(batch, SIDE)), padding, mode="edge")
+            faces = self._detector.detect_faces(list(padded))[:count]
+            found += [any(map(_is_sure, in_picture)) for in_picture in faces]
         return np.array(found)
 
 
 def _is_sure(face: dict[str, Any]) -> bool:
-    return face["confidence"] >= CONFIDENCE
+    return face["confidence"] >= MIN_CONFIDENCE

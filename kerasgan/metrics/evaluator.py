@@ -12,7 +12,7 @@ import numpy as np
 from kerasgan import latents
 from kerasgan.data import Pictures
 from kerasgan.errors import UserError
-from kerasgan.metrics import features as networks
+from kerasgan.metrics import networks
 from kerasgan.metrics.cache import remembered
 from kerasgan.metrics.frechet import frechet_distance, statistics
 from kerasgan.metrics.kid import SUBSETS, kid, subset_size
@@ -57,7 +57,7 @@ class Evaluator:
         pictures: the data set, prepared at the size of the pictures to measure.
         count: generated pictures to measure.
         seed: of the latents and of KID's subsets.
-        features: names of `features.FEATURES`.
+        features: names of `networks.FEATURES`.
         detect: whether to look for faces.
         weights: a file for the features `inception`.
         quiet: whether to show no progress bars.
@@ -90,7 +90,7 @@ class Evaluator:
 
     @property
     def faces_in_reals(self) -> float:
-        """Share of the real pictures that were looked at with a face in them, 0 to 1."""
+        """Fraction of the real pictures looked at that have a face in them, 0 to 1."""
         return 0.0 if self.reals.found is None else float(self.reals.found.mean())
 
     def measure(
@@ -140,7 +140,7 @@ class Evaluator:
             `count`, `faces_found` where they were looked for, and for each features' name
             `kid_x1000`, the bounds of its 95% interval `kid_x1000_low` and `kid_x1000_high`,
             `frechet`, `precision`, `recall` and `diversity`: how far a picture is from the most
-            similar other one, in the median, in shares of the same among the reals.
+            similar other one, in the median, divided by the same among the reals.
         """
         reals = reals or self.reals
         figures: dict[str, Any] = {"count": len(fakes)}

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,13 @@ from kerasgan import cli
 
 BATCH = 32  # fixed: a picture's features must not depend on how many are measured with it
 
-FEATURES = {
-    "efficientnet-lite0": "1280 of EfficientNet-Lite0, which knows ImageNet",
-    "face": "256 of MTCNN's O-Net, which knows faces",
-    "inception": "2048 of Keras' InceptionV3, downloaded unless --features-weights names a file",
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Features:
     """A network and what is done to a picture before it.
 
     Attributes:
-        name: one of `FEATURES`.
+        name: of the network.
         size: side that pictures are resized to, pixels.
         shift, scale: the network reads (x - shift) / scale, x in 0..255.
         weights: the start of a digest over the network's weights.
@@ -61,12 +54,8 @@ class Features:
         Returns:
             float32, (len(order) or N, D).
         """
-        order = np.arange(len(pictures)) if order is None else order
-        parts = []
-        with bar(len(order), f"Features {self.name}", quiet) as progress:
-            for batch, count in batches(pictures, order, BATCH):
-                parts.append(np.asarray(self._compute(batch))[:count])
-                progress.update(count)
+        shown = batches(pictures, order, BATCH, f"Features {self.name}", quiet)
+        parts = [np.asarray(self._compute(batch))[:count] for batch, count in shown]
         return np.concatenate(parts)
 
     @cached_property
@@ -78,23 +67,6 @@ class Features:
             return self.network((resize(pictures, self.size) - self.shift) / self.scale)
 
         return lambda batch: compute(tf.constant(batch))
-
-
-def load(name: str, weights: Path | None = None) -> Features:
-    """Builds a network of `FEATURES`.
-
-    Args:
-        name: which.
-        weights: for `inception`, a file of its weights; Keras downloads them unless given.
-
-    Raises:
-        UserError: a package or the weights cannot be had.
-    """
-    from kerasgan.metrics import efficientnet, face, inception
-
-    if name == "inception":
-        return inception.load(weights)
-    return {"efficientnet-lite0": efficientnet.load, "face": face.load}[name]()
 
 
 def resize(pictures: Any, size: int) -> Any:
@@ -118,19 +90,29 @@ def resize(pictures: Any, size: int) -> Any:
     return tf.image.resize(pictures, (size, size), "bicubic", antialias=True)
 
 
-def batches(pictures: np.ndarray, order: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields pictures in batches of one size, the last filled up, each with how many count."""
-    for start in range(0, len(order), size):
-        part = order[start : start + size]
-        batch = pictures[part]
-        filling = ((0, size - len(part)), *((0, 0),) * (pictures.ndim - 1))
-        yield np.pad(batch, filling), len(part)
+def batches(
+    pictures: np.ndarray, order: np.ndarray | None, size: int, description: str, quiet: bool
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields pictures in batches of one size, the last one filled up, behind a progress bar.
 
+    Args:
+        pictures: uint8, (N, H, W, C); may be memory-mapped.
+        order: indices of those to take; all, one after another, for None.
+        size: pictures in a batch.
+        description: what is done with them, in front of the bar.
+        quiet: whether to show no bar.
 
-def bar(total: int, description: str, quiet: bool) -> Any:
-    """Returns a progress bar over pictures, silent where asked."""
-    options = {"disable": True} if quiet else {"delay": 1, "leave": False}
-    return cli.progress(total, description, unit=" pictures", **options)
+    Yields:
+        uint8, (size, H, W, C), and how many of them count.
+    """
+    order = np.arange(len(pictures)) if order is None else order
+    options: dict[str, Any] = {"disable": True} if quiet else {"delay": 1, "leave": False}
+    with cli.progress(len(order), description, unit=" pictures", **options) as bar:
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            filling = ((0, size - len(part)), *((0, 0),) * (pictures.ndim - 1))
+            yield np.pad(pictures[part], filling), len(part)
+            bar.update(len(part))
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:

@@ -20,10 +20,10 @@ def precision_recall(fakes: np.ndarray, reals: np.ndarray, k: int = K) -> tuple[
         k: neighbours.
 
     Returns:
-        Precision, the share of fakes inside the reals' balls, and recall, the share of reals
-        inside the fakes' balls.
+        Precision, the fraction of fakes inside the reals' balls, and recall, the fraction of
+        reals inside the fakes' balls.
     """
-    return _share_inside(fakes, reals, k), _share_inside(reals, fakes, k)
+    return _fraction_inside(fakes, reals, k), _fraction_inside(reals, fakes, k)
 
 
 def nearest(queries: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def kth_nearest(points: np.ndarray, k: int, among: np.ndarray) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def _share_inside(points: np.ndarray, centres: np.ndarray, k: int) -> float:
+def _fraction_inside(points: np.ndarray, centres: np.ndarray, k: int) -> float:
     radii = kth_nearest(centres, k, centres)
     inside = [(block <= radii).any(axis=1) for block in _distances(points, centres)]
     return float(np.mean(np.concatenate(inside)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kerasgan.metrics.features import FEATURES
+from kerasgan.metrics.networks import FEATURES
 
 _COLUMNS = "{:<20}{:<13}{:>8}  {:<26}{:>9}{:>11}{:>8}{:>11}"
 
@@ -49,12 +49,12 @@ def _distances(report: dict[str, Any]) -> Iterator[str]:
 
 def _faces(report: dict[str, Any]) -> Iterator[str]:
     if "faces_found" in report["generated"]:
-        shares = [
+        found = [
             f"{report[row]['faces_found']:.1%} of the {label}"
             for row, label in (("generated", "generated pictures"), ("real", "real ones"))
         ]
         noise = f"{report['noise']['faces_found']:.1%} of noise"
-        yield f"Faces are found in {shares[0]}, {shares[1]}, {noise}."
+        yield f"Faces are found in {found[0]}, {found[1]}, {noise}."
 
 
 def _nearest(report: dict[str, Any]) -> Iterator[str]:

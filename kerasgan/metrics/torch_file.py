@@ -9,7 +9,6 @@ import math
 import pickle
 import struct
 import zipfile
-import zlib
 from collections import OrderedDict
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
@@ -17,10 +16,11 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from kerasgan.data.damage import Damaged, reading
 from kerasgan.errors import UserError
 
-MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before the zip format
-PROTOCOL = 1001  # the second
+# A file from before the zip format begins with these two numbers, a pickle each.
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 STORAGES = {
     "BoolStorage": np.dtype("?"),
     "ByteStorage": np.dtype("u1"),
@@ -32,23 +32,6 @@ STORAGES = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
 }
-
-# What unpickling and reading raise for bytes that are damaged or mean something else.
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    struct.error,
-    zlib.error,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class _Storage(NamedTuple):
@@ -81,49 +64,71 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
         UserError: the file is missing or damaged, or holds anything but tensors.
     """
     try:
-        with open(path, "rb") as file:
+        with reading():
+            file = open(path, "rb")
+        with file:
             tensors, storages = (_read_zip if zipfile.is_zipfile(file) else _read_legacy)(file)
         return {name: _view(tensor, storages) for name, tensor in tensors.items()}
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Damaged as error:
         raise UserError(
             "A file of weights should hold PyTorch tensors and nothing else. Received: "
-            f"{path}, which does not ({reason})."
+            f"{path}, which does not ({error})."
         ) from error
 
 
 def _read_zip(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
-    with zipfile.ZipFile(file) as archive:
-        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-        folder = pickled.removesuffix("data.pkl")
+    with reading():
+        archive = zipfile.ZipFile(file)
+    with archive:
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        _require(len(pickles) == 1, "it has no one data.pkl")
+        folder = pickles[0].removesuffix("data.pkl")
         byteorder = folder + "byteorder"
         if byteorder in archive.namelist():
-            _require(archive.read(byteorder) == b"little", "its bytes are in big-endian order")
-        tensors = _load_tensors(io.BytesIO(archive.read(pickled)))
+            little = _read_member(archive, byteorder) == b"little"
+            _require(little, "its bytes are in big-endian order")
+        tensors = _load_tensors(io.BytesIO(_read_member(archive, pickles[0])))
         storages = {}
         for storage in {tensor.storage for tensor in tensors.values()}:
-            with archive.open(f"{folder}data/{storage.key}") as entry:
+            with reading():
+                entry = archive.open(f"{folder}data/{storage.key}")
+            with entry:
                 storages[storage.key] = _read_numbers(entry, storage)
     return tensors, storages
 
 
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    with reading():
+        return archive.read(name)
+
+
 def _read_legacy(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
     file.seek(0)
-    _require(_Unpickler(file).load() == MAGIC, "it does not begin as such a file")
-    _require(_Unpickler(file).load() == PROTOCOL, "it is of another protocol")
-    _require(_Unpickler(file).load()["little_endian"], "its bytes are in big-endian order")
+    _require(_unpickle(file) == MAGIC, "it does not begin as such a file")
+    _require(_unpickle(file) == PROTOCOL, "it is of another protocol")
+    system = _unpickle(file)
+    little = isinstance(system, dict) and system.get("little_endian")
+    _require(bool(little), "its bytes are in big-endian order")
     tensors = _load_tensors(file)
     known = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    keys = _unpickle(file)
+    _require(isinstance(keys, list) and {*map(str, keys)} == known.keys(), "storages are missing")
     storages = {}
-    for key in _Unpickler(file).load():
-        (count,) = struct.unpack("<q", file.read(8))
+    for key in map(str, keys):
+        with reading():
+            (count,) = struct.unpack("<q", file.read(8))
         _require(count == known[key].length, "a storage is not as long as announced")
         storages[key] = _read_numbers(file, known[key])
     return tensors, storages
 
 
+def _unpickle(file: BinaryIO) -> Any:
+    with reading():
+        return _Unpickler(file).load()
+
+
 def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
-    tensors = _Unpickler(file).load()
+    tensors = _unpickle(file)
     _require(isinstance(tensors, dict), "it holds no state dict")
     for name, tensor in tensors.items():
         _require(isinstance(name, str) and isinstance(tensor, _Tensor), "it holds other values")
@@ -131,9 +136,10 @@ def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
 
 
 def _read_numbers(file: IO[bytes], storage: _Storage) -> np.ndarray:
-    return np.frombuffer(
-        file.read(storage.length * storage.dtype.itemsize), storage.dtype, storage.length
-    )
+    with reading():
+        data = file.read(storage.length * storage.dtype.itemsize)
+    with reading():
+        return np.frombuffer(data, storage.dtype, storage.length)
 
 
 def _view(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
@@ -146,13 +152,14 @@ def _view(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
     inside = math.prod(shape) == 0 or (last < len(numbers) and math.prod(shape) <= len(numbers))
     _require(inside, "a tensor is larger than its storage")
     step = numbers.dtype.itemsize
-    view = as_strided(numbers[offset:], shape, [stride * step for stride in strides])
+    with reading():  # an empty tensor may have strides of any size
+        view = as_strided(numbers[offset:], shape, [stride * step for stride in strides])
     return np.array(view, order="C")
 
 
 def _require(holds: bool, rule: str) -> None:
     if not holds:
-        raise ValueError(rule)
+        raise Damaged(rule)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -181,4 +188,6 @@ class _Unpickler(pickle.Unpickler):
         strides: tuple[int, ...],
         *_gradient_and_hooks: Any,
     ) -> _Tensor:
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError("a tensor looks into no storage")
         return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))

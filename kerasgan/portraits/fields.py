@@ -27,7 +27,7 @@ def smooth(field: Field) -> Field:
 
 
 def cover(distance: Field, softness: float = 1.0) -> Field:
-    """Gives the share of each pixel inside a shape, antialiased.
+    """Gives the fraction of each pixel inside a shape, antialiased.
 
     Args:
         distance: pixels to the shape's edge, negative inside.
@@ -71,9 +71,9 @@ def linear(color: Color) -> Color:
     return color[0] * color[0], color[1] * color[1], color[2] * color[2]
 
 
-def mix(first: Color, second: Color, share: float) -> Color:
-    """Blends two colors; `share` is the second's."""
-    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+def mix(first: Color, second: Color, weight: float) -> Color:
+    """Blends two colors; `weight` is the second's."""
+    red, green, blue = (a + (b - a) * weight for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
@@ -92,9 +92,9 @@ def paint(layer: np.ndarray, color: Color | np.ndarray, alpha: Field | float) ->
 
 
 def darken(layer: np.ndarray, alpha: Field, tint: Color = (1.0, 1.0, 1.0)) -> None:
-    """Takes light from a layer in place: the share `alpha` of it, times `tint` by channel."""
-    for channel, share in zip(layer, tint, strict=True):
-        channel *= 1 - alpha * share
+    """Takes light from a layer in place: the fraction `alpha` of it, times `tint` by channel."""
+    for channel, strength in zip(layer, tint, strict=True):
+        channel *= 1 - alpha * strength
 
 
 @functools.cache

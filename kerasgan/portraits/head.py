@@ -13,7 +13,7 @@ DEPTH = 0.74  # of the skull before its axis, in half head heights
 
 @dataclass(frozen=True)
 class Head:
-    """The pixels in the head's frame; all fields share one shape (rows, columns).
+    """The pixels in the head's frame; all fields have one shape (rows, columns).
 
     The frame's origin is between the eyes, its unit half a head's height, x to the right of the
     picture, y down. `x`, `y` lie in the picture's plane; `u`, `v` lie on the face, as if it
@@ -79,8 +79,8 @@ def _skull(x: Field, y: Field, traits: Traits) -> tuple[Field, Field]:
     square = reach * reach
     roundness = np.where(y > 0, np.float32(0.3 + 0.7 * traits.jaw), np.float32(0.75))
     cheeks = 0.06 * traits.fat
-    share = below * below * (1 / chin**2)
-    width = traits.width * (1 - traits.taper * share + cheeks * share * (1 - share) * 4)
+    lowness = below * below * (1 / chin**2)
+    width = traits.width * (1 - traits.taper * lowness + cheeks * lowness * (1 - lowness) * 4)
     flat = x / width
     across = flat * flat
     level = across + square * (roundness + (1 - roundness) * square)

@@ -71,7 +71,7 @@ class Traits:
     width: float  # half width at the temples
     chin: float  # from the eyes' line to the chin
     jaw: float  # 0 (square) .. 1 (oval)
-    taper: float  # 0..0.4, share of the width lost at the chin
+    taper: float  # 0..0.4, fraction of the width lost at the chin
     fat: float  # 0..1
     ears: float  # half height
     neck: float  # half width

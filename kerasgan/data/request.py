@@ -1,0 +1,81 @@
+"""What was asked of `data.load`, as it is written down to find the same pictures again."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from kerasgan.data.decode import CROPS
+from kerasgan.errors import UserError
+from kerasgan.text import printable
+
+CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
+MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which pictures are wanted, whatever their size and channels; for `data.load_request`.
+
+    Attributes:
+        source: what the user named: a path, or a word for a known set.
+        limit: at most how many pictures, the first by name; None for all.
+        crop: one of `data.CROPS`.
+        cache: the folder of caches.
+        seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
+    """
+
+    source: str
+    limit: int | None = None
+    crop: str = "auto"
+    cache: Path = CACHE
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return {
+            "source": self.source,
+            "limit": self.limit,
+            "crop": self.crop,
+            "cache": os.fspath(self.cache),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Request":
+        """Reads what `to_json` returned, and takes no notice of what else is there.
+
+        Args:
+            values: `source` at least; each field that is missing has its default.
+
+        Raises:
+            UserError: a value is not of its field's kind.
+        """
+        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        kinds = {"source": str, "limit": int | None, "crop": str, "cache": str, "seed": int}
+        wrong = [name for name in known if not isinstance(known[name], kinds[name])]
+        if wrong or "source" not in known:
+            name = next(iter(wrong), "source")
+            raise UserError(
+                "A record of the pictures should hold a source, a limit, a crop, a cache and a "
+                f"seed. Received: {name} {printable(repr(values.get(name)))}. "
+                "Restore it, or begin anew."
+            )
+        return cls(**known | {"cache": Path(known.get("cache", CACHE))})
+
+
+def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:
+    """Raises `UserError` where an argument of `data.load` is out of range."""
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UserError(
+            f"`--size` should be from {MIN_SIZE} to {MAX_SIZE} pixels. Received: {size}."
+        )
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit should be at least 1 picture. Received: {limit}.")
+    if crop not in CROPS:
+        raise UserError(f"--crop should be one of {', '.join(CROPS)}. Received: {crop}.")
+    if channels not in (1, 3):
+        raise UserError(f"`--channels` should be 3 (RGB) or 1 (grey). Received: {channels}.")
+    if seed < 0:
+        raise UserError(f"--seed should be 0 or more. Received: {seed}.")
