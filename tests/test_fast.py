@@ -93,7 +93,7 @@ def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, l
         fakes = twin.generator(latents, training=True)
         real_logits = twin.playing[D](reals, training=True)
         fake_logits = twin.playing[D](fakes, training=True)
-        paired = [real_logits] if functions.paired else []
+        paired = [real_logits] if recipe.loss_traits.paired else []
         a_loss = functions.generator(fake_logits, *paired)
         d_loss = functions.discriminator(real_logits, fake_logits)
         slopes = []

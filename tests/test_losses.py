@@ -43,7 +43,7 @@ REAL, FAKE = tf.constant([[2.0], [-1.0]]), tf.constant([[0.5], [-3.0]])
 
 
 def test_every_loss_of_the_recipe_has_its_functions():
-    assert tuple(losses.LOSSES) == recipes.LOSSES
+    assert tuple(losses.LOSSES) == tuple(recipes.LOSS_TRAITS) == recipes.LOSSES
     assert set(recipes.LABELLED) | set(recipes.SIGNED) < set(recipes.LOSSES)
 
 
@@ -82,7 +82,7 @@ def test_discriminator_losses_by_hand(name, expected):
 )
 def test_generator_losses_by_hand(name, expected):
     loss = losses.LOSSES[name]
-    value = loss.generator(FAKE, REAL) if loss.paired else loss.generator(FAKE)
+    value = loss.generator(FAKE, REAL) if recipes.LOSS_TRAITS[name].paired else loss.generator(FAKE)
     assert float(value) == pytest.approx(expected, rel=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_losses_fall_where_their_network_gains(name):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([real, fake])
         d_loss = loss.discriminator(real, fake)
-        a_loss = loss.generator(fake, real) if loss.paired else loss.generator(fake)
+        a_loss = loss.generator(fake, real) if recipes.LOSS_TRAITS[name].paired else loss.generator(fake)
     up, down = tape.gradient(d_loss, [real, fake])
     assert np.all(up.numpy() < 0)
     # Least squares draw fakes to 0 from either side.
