@@ -155,7 +155,7 @@ def configure(seed: int) -> None:
 
 
 def resolved(recipe: Recipe, pictures: int | None = None, classes: int | None = None) -> Recipe:
-    """Returns the recipe with everything that is "auto" in it settled, the precision by the machine.
+    """Returns the recipe with all that is "auto" in it settled, the precision by this machine.
 
     Args:
         recipe: any.

@@ -10,7 +10,7 @@ from kerasgan import augment, backend, energy, models
 from kerasgan.backend import keras, tf
 from kerasgan.chance import Chance, D, G
 from kerasgan.critic import Critic, Logits
-from kerasgan.losses import LOSSES, Loss
+from kerasgan.losses import LOSSES
 from kerasgan.optimizers import build_optimizer
 from kerasgan.recipes import Recipe
 

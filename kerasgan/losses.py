@@ -147,7 +147,7 @@ class Loss(NamedTuple):
 
     Attributes:
         discriminator: D's loss of (real_logits, fake_logits); with labels, of these too.
-        generator: G's loss of fake_logits; where the traits say "paired" of (fake_logits, real_logits).
+        generator: G's loss of fake_logits; of (fake_logits, real_logits) if its traits are paired.
         verdict: what D says of a picture, as its loss reads the logits.
     """
 

@@ -31,25 +31,38 @@ def resolve(
         classes: of the pictures, None where that is not known. They count where the recipe's
             conditions are labels, and are 0 elsewhere.
     """
-    changes: dict[str, str | int] = {}
-    if recipe.precision == "auto":
-        changes["precision"] = _precision(recipe, precision)
-    if recipe.augment == "auto":
-        changes["augment"] = _augment(recipe, pictures)
-    if recipe.grows and recipe.stages == "auto":
-        changes["stages"] = growth.spread(recipe.size, recipe.iters)
-    if classes is not None:
-        changes["classes"] = classes if recipe.conditions == LABELS else 0
-    return dataclasses.replace(recipe, **changes)
+    return dataclasses.replace(
+        recipe,
+        precision=_precision(recipe, precision),
+        augment=_augment(recipe, pictures),
+        stages=_stages(recipe),
+        classes=_classes(recipe, classes),
+    )
 
 
 def _precision(recipe: Recipe, fast: str) -> str:
-    """The fast precision, unless slopes that the recipe needs could vanish in it."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    # Slopes that a simultaneous update multiplies could vanish in float16.
     return "float32" if recipe.simultaneous and fast == "float16" else fast
+
+
+def _stages(recipe: Recipe) -> str:
+    if recipe.stages != "auto" or not recipe.grows:
+        return recipe.stages
+    return growth.spread(recipe.size, recipe.iters)
+
+
+def _classes(recipe: Recipe, classes: int | None) -> int:
+    if classes is None:
+        return recipe.classes
+    return classes if recipe.conditions == LABELS else 0
 
 
 def _augment(recipe: Recipe, pictures: int | None) -> str:
     """The probability, in two digits, by how often D will see each picture."""
+    if recipe.augment != "auto":
+        return recipe.augment
     if pictures is None:
         return "none"
     views = recipe.iters * recipe.reals_an_iteration / max(pictures, 1)

@@ -82,7 +82,9 @@ LOSS_TRAITS: dict[str, LossTraits] = {
 _FOUR_SIDES = Rule("32, 64, 128 or 256", (32, 64, 128, 256).__contains__)
 
 NETWORK_TRAITS: dict[str, NetworkTraits] = {
-    "article": NetworkTraits(Rule("a multiple of 4 from 28 to 1024", range(28, 1025, 4).__contains__)),
+    "article": NetworkTraits(
+        Rule("a multiple of 4 from 28 to 1024", range(28, 1025, 4).__contains__)
+    ),
     "dcgan": NetworkTraits(_FOUR_SIDES),
     "fast": NetworkTraits(_FOUR_SIDES),
     "mlp": NetworkTraits(Rule("from 8 to 128", range(8, 129).__contains__)),
