@@ -139,7 +139,10 @@ def seconds_of(recipe: Recipe, seconds: Mapping[int, float]) -> float:
 
 
 def iterations_within(recipe: Recipe, minutes: float, seconds: Mapping[int, float]) -> int:
-    """Returns how many iterations fit into a time, at least 1.
+    """Returns about how many iterations fit into a time, at least 1.
+
+    One more takes longer than that. Where stages are spread, a few more may fit again, of which
+    more are in an early stage.
 
     Args:
         recipe: of the training, whatever its `iters` is; stages of "auto" are spread over the
