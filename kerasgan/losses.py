@@ -156,6 +156,7 @@ class Loss(NamedTuple):
     verdict: Callable[[tf.Tensor], tf.Tensor] = _identity
 
 
+# By the name of their `recipes.LOSS_TRAITS`.
 LOSSES = {
     "bce": Loss(bce_discriminator_loss, bce_generator_loss, tf.sigmoid),
     "saturating": Loss(bce_discriminator_loss, saturating_generator_loss, tf.sigmoid),

@@ -383,3 +383,9 @@ def test_what_was_read_is_no_field():
     assert asked.growth_stages
     assert asked == PRESETS["progressive"] and hash(asked) == hash(PRESETS["progressive"])
     assert dataclasses.asdict(asked) == dataclasses.asdict(PRESETS["progressive"])
+
+
+def test_every_network_of_the_traits_can_be_built():
+    from kerasgan import models
+
+    assert tuple(models.NETWORKS) == tuple(recipes.NETWORK_TRAITS) == recipes.NETWORKS

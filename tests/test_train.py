@@ -154,12 +154,12 @@ def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, 
 
 DYING = """
 import os, sys
-from kerasgan import runs, train
+from kerasgan import checkpoints, train
 saves = []
 def die(self):
     saves.append(self)
     os._exit(9) if len(saves) == 3 else save(self)
-save, runs.Checkpoints.save = runs.Checkpoints.save, die
+save, checkpoints.Checkpoints.save = checkpoints.Checkpoints.save, die
 train.main(sys.argv[1:])
 """
 
