@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import machine
 
-from kerasgan import cli, data, images, latents, metrics, models, recipes
+from kerasgan import backend, cli, data, images, latents, metrics, models, recipes
 from kerasgan.data.batches import Ahead, Batches
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
@@ -120,7 +120,7 @@ def measure(name: str, words: str, seed: int, args: argparse.Namespace) -> Itera
     """Trains one candidate and yields a row after each of its times."""
     recipe = recipe_of(words, seed, args.size)
     pictures = data.load(args.source, size=recipe.size, channels=3, limit=args.limit)
-    recipe = recipes.resolve_augment(recipe, len(pictures.pixels))
+    recipe = backend.resolved(recipe, len(pictures.pixels))
     evaluator = metrics.Evaluator(pictures, count=args.count, looked_at=args.looked_at, quiet=True)
     gan = GAN(recipe)
     ends = sorted(60 * minutes for minutes in args.minutes)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import machine
 import numpy as np
 
-from kerasgan import backend, energy, recipes
+from kerasgan import backend, energy
 from kerasgan.backend import keras, tf
 from kerasgan.chance import D, G
 from kerasgan.critic import Critic
@@ -50,7 +50,7 @@ def main() -> None:
     size, batch_size = args.size or base.size, args.batch_size or base.batch_size
     recipe = dataclasses.replace(base, size=size, batch_size=batch_size, conditions="none")
     backend.configure(recipe.seed)
-    gan = GAN(recipes.resolve_augment(recipe, PICTURES))
+    gan = GAN(backend.resolved(recipe, PICTURES))
     recipe = gan.recipe
     print(machine.describe())
     print(f"{args.preset}: {recipe.size}x{recipe.size}, batch {recipe.batch_size}, "

@@ -16,7 +16,7 @@ import machine
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from kerasgan import cli, data, latents, metrics, models, recipes
+from kerasgan import backend, cli, data, latents, metrics, models, recipes
 from kerasgan.data.batches import Batches
 from kerasgan.files import atomic_path
 from kerasgan.gan import GAN
@@ -125,7 +125,7 @@ def make_recipe(flags: str) -> recipes.Recipe:
     recipes.add_flags(parser)
     typed = recipes.overrides(parser.parse_args(shlex.split(f"{BASE} {flags}")))
     recipe = recipes.apply(recipes.PRESETS[PRESET], typed)
-    return recipes.resolve_augment(recipe, PICTURES)
+    return backend.resolved(recipe, PICTURES)
 
 
 def train(gan: GAN, pictures: data.Pictures, iters: int) -> float:

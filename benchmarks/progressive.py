@@ -11,7 +11,7 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from kerasgan import data, growth, metrics, models
+from kerasgan import data, metrics, models
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
@@ -27,7 +27,7 @@ def main() -> None:
     print(f"{args.data}, {len(pictures.pixels):,} pictures; {gan.recipe.stages}")
     print("size  iterations  seconds  KID x 1000 (real halves)  face Frechet (real halves)")
     done = 0
-    for stage in growth.parse(gan.recipe.stages):
+    for stage in gan.recipe.growth_stages:
         began, end = time.perf_counter(), int(min(stage.end, args.iters))
         for iteration in range(done, end):
             gan.train_on_batch(batches.at(iteration))

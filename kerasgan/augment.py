@@ -4,6 +4,8 @@ Reals and fakes are changed alike, in D's update and in G's, so that D cannot le
 pictures by heart and G need not draw the changes. Every change is a function of a seed.
 """
 
+from collections.abc import Set
+
 from kerasgan.backend import tf
 
 SHIFT = 1 / 8  # of the side, at most, either way
@@ -17,7 +19,7 @@ _COLUMNS = (
 
 
 def augment(
-    pictures: tf.Tensor, probability: tf.Tensor | float, operations: set[str], seed: tf.Tensor
+    pictures: tf.Tensor, probability: tf.Tensor | float, operations: Set[str], seed: tf.Tensor
 ) -> tf.Tensor:
     """Changes pictures by chance, each kind of change for itself.
 

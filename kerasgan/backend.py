@@ -3,7 +3,6 @@
 Every module that computes imports `tf` and `keras` from here.
 """
 
-import dataclasses
 import os
 import platform
 import random
@@ -16,7 +15,7 @@ from typing import Any
 
 import kerasgan
 from kerasgan.errors import UserError
-from kerasgan.recipes import Recipe
+from kerasgan.recipes import Recipe, resolve
 
 
 @contextmanager
@@ -155,11 +154,12 @@ def configure(seed: int) -> None:
     tf.config.optimizer.set_experimental_options(options)
 
 
-def resolved(recipe: Recipe) -> Recipe:
-    """Returns the recipe with "auto" replaced by what this machine is good at, and it allows."""
-    if recipe.precision != "auto":
-        return recipe
-    precision = pick_precision()
-    if recipe.simultaneous and precision == "float16":  # whose slopes could vanish
-        precision = "float32"
-    return dataclasses.replace(recipe, precision=precision)
+def resolved(recipe: Recipe, pictures: int | None = None, classes: int | None = None) -> Recipe:
+    """Returns the recipe with all that is "auto" in it settled, the precision by this machine.
+
+    Args:
+        recipe: any.
+        pictures: in the training set; None where that is not known, see `recipes.resolve`.
+        classes: of the pictures, likewise.
+    """
+    return resolve(recipe, precision=pick_precision(), pictures=pictures, classes=classes)

@@ -5,7 +5,7 @@ itself exactly.
 """
 
 from kerasgan.backend import tf
-from kerasgan.recipes import LABELLED, Recipe
+from kerasgan.recipes import Recipe
 
 KINDS = ("real", "fake")  # of pictures
 D, G = "discriminator", "generator"  # whose update it is
@@ -68,7 +68,7 @@ class Chance:
             Two float32 tensors of that shape; nothing where the recipe's loss has no labels.
         """
         recipe = self.recipe
-        if recipe.loss not in LABELLED:
+        if not recipe.loss_traits.labelled:
             return ()
         draw = lambda use: tf.random.stateless_uniform(shape, self.seed(use))  # noqa: E731
         smoothing = recipe.label_smoothing

@@ -181,6 +181,11 @@ class Conditions:
         return cls(names, values.astype(np.int32 if classes else np.int8))
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """Returns the attributes that a recipe's `conditions` names, with commas between them."""
+    return tuple(text.split(","))
+
+
 def unknown(rule: str, name: str, names: Sequence[str]) -> UserError:
     """Names what is near, or else what there is."""
     lower = {known.lower(): known for known in reversed(names)}

@@ -44,7 +44,7 @@ class Critic:
         """
         recipe = self.recipe
         if recipe.augment != "none":
-            operations = set(recipe.augment_ops.split(","))
+            operations = recipe.augment_operations
             seed = self.chance.seed(f"{kind} view")
             pictures = augment.augment(pictures, self.augment_probability, operations, seed)
         if recipe.instance_noise:

@@ -19,12 +19,13 @@ OPPONENTS = np.array([[1, 1, 1], [4, -4, 0], [4, 4, -8]]) / np.sqrt([[3], [2], [
 def distance(reals: tf.Tensor, fakes: tf.Tensor) -> tf.Tensor:
     """Returns the energy distance of thumbnails, each of their cells by itself, on average.
 
-    That is how far reals are from fakes, less half of how far each are among themselves. For
-    batches as small as you like its mean is the distance of what they are drawn from, 0 only where
-    the two are the same.
+    That is how far reals are from fakes, less half of how far each are among themselves. Over
+    batches of 2 pictures or more its mean is the distance of what they are drawn from, 0 only where
+    the two are the same. A batch of one picture has no distance among itself, and the fakes would
+    all be drawn to the middle of the reals.
 
     Args:
-        reals: float32 in [-1, 1], (B, H, W, C).
+        reals: float32 in [-1, 1], (B, H, W, C), B at least 2.
         fakes: float32, (B, H, W, C).
     """
     real, fake = _thumbnails(reals), _thumbnails(fakes)

@@ -10,9 +10,9 @@ from kerasgan import augment, backend, energy, models
 from kerasgan.backend import keras, tf
 from kerasgan.chance import Chance, D, G
 from kerasgan.critic import Critic, Logits
-from kerasgan.losses import LOSSES, Loss
+from kerasgan.losses import LOSSES
 from kerasgan.optimizers import build_optimizer
-from kerasgan.recipes import Recipe, resolve_stages
+from kerasgan.recipes import Recipe
 
 # What one iteration reports, in the order of the step; ADA adds "augment", its probability.
 SCALARS = ("d_loss", "a_loss", "d_real", "d_fake", "d_fake_after", "d_accuracy")
@@ -76,7 +76,7 @@ class GAN:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe = resolve_stages(backend.resolved(recipe))
+        self.recipe = recipe = backend.resolved(recipe)
         self.generator = models.build_generator(recipe)
         self.discriminator = models.build_discriminator(recipe)
         self.ema_generator = models.build_generator(recipe) if recipe.ema else None
@@ -204,7 +204,7 @@ class GAN:
         with g_tape:
             colours = recipe.energy * energy.distance(real, fake) if recipe.energy else 0.0
             view = critic.view(fake, "fake")
-            if loss.paired:
+            if recipe.loss_traits.paired:
                 real_logits, fake_logits = critic.both(critic.view(real, "real"), view)
                 a_loss = loss.generator(fake_logits, real_logits)
             else:
@@ -221,13 +221,13 @@ class GAN:
         Each logit depends on its own picture alone, so the slopes of G's loss at the fakes are
         those of D's loss times a number for each fake: the ratio of the slopes at its logit.
         """
-        loss, critic = LOSSES[self.recipe.loss], self.critic(D, conditions)
+        critic = self.critic(D, conditions)
         with tf.GradientTape() as g_tape:
             fakes = self.draw(critic.chance, reals, conditions, training=True)
         with tf.GradientTape() as d_tape:
             d_tape.watch(fakes)
             judged = self.judge(critic, reals, fakes)
-            a_loss, ratio, lift = _slopes(loss, judged)
+            a_loss, ratio, lift = _slopes(self.recipe, judged)
             objective = judged.objective + lift
         d_weights, g_weights = self.trained(D), self.trained(G)
         d_values, g_values = ([w.value for w in weights] for weights in (d_weights, g_weights))
@@ -357,7 +357,7 @@ def _parts(
     return zip(tf.split(reals, count), parts, strict=True)
 
 
-def _slopes(loss: Loss, judged: Judged) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _slopes(recipe: Recipe, judged: Judged) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Compares the slopes of G's loss at the fakes' logits with those of D's loss.
 
     Returns:
@@ -365,11 +365,12 @@ def _slopes(loss: Loss, judged: Judged) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
         lifts a slope of D's that is next to nothing, where D is very sure or just at its label, to
         one that carries G's: it is 0, and has no slope, everywhere else.
     """
+    loss, paired = LOSSES[recipe.loss], recipe.loss_traits.paired
     real_logits, fake_logits = (tf.stop_gradient(logits) for logits in judged.logits)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(fake_logits)
         d_loss = loss.discriminator(real_logits, fake_logits, *judged.labels)
-        a_loss = loss.generator(fake_logits, *([real_logits] if loss.paired else []))
+        a_loss = loss.generator(fake_logits, *([real_logits] if paired else []))
     d_slopes, a_slopes = (tape.gradient(value, fake_logits) for value in (d_loss, a_loss))
     least = tf.where(d_slopes < 0, -MIN_SLOPE, MIN_SLOPE)
     lifted = tf.where(tf.abs(d_slopes) < MIN_SLOPE, least, d_slopes)
@@ -386,4 +387,4 @@ def _forget(optimizer: keras.optimizers.Optimizer) -> None:
 def _augment_probability(recipe: Recipe) -> Any:
     if recipe.augment == "ada":
         return tf.Variable(0.0, trainable=False, name="augment_probability")
-    return 0.0 if recipe.augment == "none" else float(recipe.augment)
+    return recipe.augment_probability

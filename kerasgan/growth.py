@@ -8,6 +8,7 @@ the iteration alone, so that a training can be taken up again anywhere.
 
 import math
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ class Stage(NamedTuple):
         return min((done - self.start + 1) / self.fade, 1.0) if self.fade else 1.0
 
 
-def parse(text: str) -> list[Stage]:
+def parse(text: str) -> tuple[Stage, ...]:
     """Reads stages.
 
     Args:
@@ -59,7 +60,7 @@ def parse(text: str) -> list[Stage]:
         stages.append(Stage(side, start, fade, end))
         start = int(end) if math.isfinite(end) else start
     _require_growth(stages, text)
-    return stages
+    return tuple(stages)
 
 
 def _require_growth(stages: list[Stage], text: str) -> None:
@@ -90,6 +91,6 @@ def spread(size: int, iters: int) -> str:
     return ",".join([f"{FIRST_SIDE}:{length}", *parts, f"{last}:{fade}+rest"])
 
 
-def stage_at(stages: list[Stage], done: int) -> Stage:
+def stage_at(stages: Sequence[Stage], done: int) -> Stage:
     """Returns the stage of the iteration that comes after `done` others."""
     return next(stage for stage in stages if done < stage.end)

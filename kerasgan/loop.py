@@ -147,7 +147,8 @@ class Recorder:
             UserError: a loss or a weight is not finite, and there is no going back.
         """
         recipe = self.gan.recipe
-        saves = iteration % recipe.checkpoint_every == 0
+        every = recipe.checkpoint_every
+        saves = every > 0 and iteration % every == 0
         fault = self._fault(scalars, weights=saves or self.quality.due(iteration))
         look = self.quality.look(iteration, scalars, fault)
         if fault and look.rolled_back_to is None:

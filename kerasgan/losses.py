@@ -147,17 +147,16 @@ class Loss(NamedTuple):
 
     Attributes:
         discriminator: D's loss of (real_logits, fake_logits); with labels, of these too.
-        generator: G's loss of fake_logits; in a paired game of (fake_logits, real_logits).
+        generator: G's loss of fake_logits; of (fake_logits, real_logits) if its traits are paired.
         verdict: what D says of a picture, as its loss reads the logits.
-        paired: whether G's loss compares each fake with a real.
     """
 
     discriminator: Callable[..., tf.Tensor]
     generator: Callable[..., tf.Tensor]
     verdict: Callable[[tf.Tensor], tf.Tensor] = _identity
-    paired: bool = False
 
 
+# By the name of their `recipes.LOSS_TRAITS`.
 LOSSES = {
     "bce": Loss(bce_discriminator_loss, bce_generator_loss, tf.sigmoid),
     "saturating": Loss(bce_discriminator_loss, saturating_generator_loss, tf.sigmoid),
@@ -165,5 +164,5 @@ LOSSES = {
     "wgan": Loss(wgan_discriminator_loss, wgan_generator_loss),
     "wgan-gp": Loss(wgan_discriminator_loss, wgan_generator_loss),
     "hinge": Loss(hinge_discriminator_loss, wgan_generator_loss),
-    "relativistic": Loss(relativistic_discriminator_loss, relativistic_generator_loss, paired=True),
+    "relativistic": Loss(relativistic_discriminator_loss, relativistic_generator_loss),
 }

@@ -1,14 +1,18 @@
 """The pace of a training: how fast it goes, and how long it will take."""
 
+import dataclasses
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from kerasgan import growth
 from kerasgan.cli import duration
+from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
 
 WARM_UP = 2  # iterations before the speed is taken: the first compile and allocate
 TIMED = 5  # iterations the speed is taken over,
-LONG_ENOUGH = 20.0  # unless fewer take as many seconds
+TIMED_SECONDS = 20.0  # unless fewer take as long
 SMOOTHED = 50  # iterations that the running mean of the pace looks back
 STATUS_SECONDS = 60  # between lines where no bar is shown
 A_DAY = 24 * 3600.0
@@ -28,7 +32,6 @@ class Clock:
     def __init__(self, start: int, recipe: Recipe, quiet: bool) -> None:
         self.recipe = recipe
         self.quiet = quiet
-        self._stages = growth.parse(recipe.stages) if recipe.grows else []
         self._last = self._said = time.perf_counter()
         self._begin(start)
 
@@ -38,8 +41,8 @@ class Clock:
         self.seconds = 0.0  # that an iteration takes, a running mean
         self._timed, self._estimated, self._left = 0, False, 0
         self._side, self._end = 0, self.recipe.iters
-        if self._stages:
-            stage = growth.stage_at(self._stages, start)
+        if self.recipe.grows:
+            stage = growth.stage_at(self.recipe.growth_stages, start)
             self._side, self._end = stage.side, int(min(stage.end, self.recipe.iters))
 
     def tick(self, iteration: int, scalars: dict[str, float]) -> str | None:
@@ -100,9 +103,80 @@ class Clock:
         return f", {self._side}x{self._side}{fading}, {left} left at this size"
 
 
+class Part(NamedTuple):
+    """The iterations of a training that are at one size of its pictures.
+
+    Attributes:
+        side: of a picture, pixels.
+        start: iterations done before them.
+        iterations: how many they are.
+    """
+
+    side: int
+    start: int
+    iterations: int
+
+
+def parts(recipe: Recipe) -> list[Part]:
+    """Returns the parts of a training, one for each stage that has iterations."""
+    if not recipe.grows:
+        return [Part(recipe.size, 0, recipe.iters)]
+    spans = [
+        Part(stage.side, stage.start, int(min(stage.end, recipe.iters)) - stage.start)
+        for stage in recipe.growth_stages
+    ]
+    return [part for part in spans if part.iterations > 0]
+
+
+def seconds_of(recipe: Recipe, seconds: Mapping[int, float]) -> float:
+    """Returns how long a training takes.
+
+    Args:
+        recipe: `iters`, `size` and `stages`.
+        seconds: that an iteration takes, by the side of the pictures.
+    """
+    return sum(part.iterations * seconds[part.side] for part in parts(recipe))
+
+
+def iterations_within(recipe: Recipe, minutes: float, seconds: Mapping[int, float]) -> int:
+    """Returns about how many iterations fit into a time, at least 1.
+
+    One more takes longer than that. Where stages are spread, a few more may fit again, of which
+    more are in an early stage.
+
+    Args:
+        recipe: of the training, whatever its `iters` is; stages of "auto" are spread over the
+            iterations that are found.
+        minutes: above 0.
+        seconds: that an iteration takes, by the side of the pictures.
+
+    Raises:
+        UserError: the last of the recipe's stages would not be reached.
+    """
+
+    def fits(iters: int) -> bool:
+        spread = dataclasses.replace(recipe, iters=iters)
+        return seconds_of(spread, seconds) <= 60 * minutes
+
+    settled = recipe.grows and recipe.stages != "auto"
+    least = recipe.growth_stages[-1].start + 1 if settled else 1
+    if settled and not fits(least):
+        reached = seconds_of(dataclasses.replace(recipe, iters=least), seconds)
+        raise UserError(
+            "`--minutes` should be enough for the last of the --stages. Received: "
+            f"{minutes:g}, where those before it take about {duration(reached)}. Type more, or "
+            "--stages auto."
+        )
+    most = max(least, int(60 * minutes / min(seconds.values())))
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if fits(middle) else (least, middle - 1)
+    return least
+
+
 def timed_enough(count: int, seconds: float) -> bool:
     """Whether iterations timed so far, lasting so long together, tell the pace."""
-    return count >= TIMED or (count > 0 and seconds >= LONG_ENOUGH)
+    return count >= TIMED or (count > 0 and seconds >= TIMED_SECONDS)
 
 
 def estimate(seconds: float, left: int) -> str:

@@ -11,6 +11,7 @@ from kerasgan import cli, data, recipes
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
 from kerasgan.recipes import PRESETS, Recipe
+from kerasgan.recipes.rules import POSITIVE
 from kerasgan.runs import Run, begin_run
 
 if TYPE_CHECKING:
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from kerasgan.gan import GAN
     from kerasgan.metrics import Evaluator
 
+NOT_YET = 2**31  # iterations, more than any stages take, until those of --minutes are known
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     """What the command line asks for.
 
     Attributes:
-        recipe: every hyperparameter; `precision` may be "auto".
+        recipe: every hyperparameter, some of them perhaps "auto".
         request: the pictures to train on.
         out: a new run's folder; None for the next one in outputs/.
         run: the run to resume; None for a new one.
+        minutes: that the training should take, which gives the recipe its `iters`; None where
+            those are known.
     """
 
     recipe: Recipe
     request: data.Request
     out: Path | None = None
     run: Run | None = None
+    minutes: float | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
+    check(args)
     job = (resume if args.resume else begin)(args)
     recipe = job.recipe
     pictures = data.load_request(job.request, size=recipe.size, channels=recipe.channels)
@@ -51,21 +58,23 @@ def _command(argv: Sequence[str] | None) -> int:
         require_the_same(pictures, job.recipe, job.run)
     find_conditions(pictures, job.recipe.conditions)  # raises where there are none
     require_a_batch(pictures, job.recipe)
-    recipe = recipes.resolve_augment(job.recipe, len(pictures.pixels))
-    recipe = recipes.resolve_classes(recipe, len(pictures.label_names))
-    job = dataclasses.replace(job, recipe=recipe)
     return work(job, pictures, dry=args.dry_run)
 
 
 def work(job: Job, pictures: "Pictures", dry: bool) -> int:
     """Does what was asked for; here TensorFlow comes in. Returns the exit code."""
-    from kerasgan import dry_run
+    from kerasgan import backend, dry_run
     from kerasgan.backend import tf
     from kerasgan.gan import GAN
     from kerasgan.quality import build_evaluator
 
     try:
-        gan = GAN(job.recipe)
+        recipe = job.recipe
+        backend.configure(recipe.seed)
+        if job.minutes:  # before anything that depends on `iters` is settled
+            recipe = dry_run.with_minutes(recipe, pictures, job.minutes)
+        counts = {"pictures": len(pictures.pixels), "classes": len(pictures.label_names)}
+        gan = GAN(backend.resolved(recipe, **counts))
         if dry:
             dry_run.report(gan, pictures)
             return 0
@@ -80,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Builds the command line, with one flag for each field of the recipe."""
     parser = cli.Parser(
         prog="python -m kerasgan.train",
-        usage="%(prog)s [--data DIR] [--preset NAME] [--out DIR | --resume RUN] [any flag below]",
+        usage="%(prog)s [--data DIR] [--preset NAME | --like RUN] [--out DIR | --resume RUN] "
+        "[--iters N | --minutes N] [any flag below]",
         description="Train a face GAN: a folder of pictures in, a run folder with grids, "
         "checkpoints and a generator out.",
     )
@@ -102,6 +112,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--preset", choices=["auto", *PRESETS], default="auto", help="named recipe (default: "
         "auto, article with a GPU and article-lite without)",
     )  # fmt: skip
+    parser.add_argument(
+        "--like", type=Path, help="take the recipe of this run instead of a preset's, with all "
+        "that was settled in it, such as --iters and --precision; typed flags override it",
+        metavar="RUN",
+    )  # fmt: skip
+    parser.add_argument(
+        "--minutes", type=float, help="train about so long: the speed is measured first, and "
+        "--iters follows from it and is kept in the run", metavar="N",
+    )  # fmt: skip
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
         "--out", type=Path, help="new run folder (default: outputs/NNN-PRESET)", metavar="DIR"
@@ -117,18 +136,45 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check(args: argparse.Namespace) -> None:
+    """Raises UserError where flags exclude each other, or --minutes is no time."""
+    if args.minutes is not None:
+        POSITIVE.require("minutes", args.minutes)
+    for words, received in (
+        ("A recipe begins as that of another run or as a preset. Received: --like with --preset",
+         args.like and args.preset != "auto"),
+        ("A resumed run should keep its own recipe. Received: --like with --resume",
+         args.like and args.resume),
+        ("A training should be told its minutes or its iterations. Received: --minutes with "
+         "--iters", args.minutes and hasattr(args, "iters")),
+        ("A resumed run has its iterations, and --iters gives it more. Received: --minutes with "
+         "--resume", args.minutes and args.resume),
+    ):  # fmt: skip
+        if received:
+            raise UserError(f"{words}. Leave one of them out.")
+
+
+def base_recipe(args: argparse.Namespace) -> Recipe:
+    """Returns the recipe that typed flags override: another run's, or a preset."""
+    if args.like:
+        return Run(args.like).read_recipe()
+    return pick_preset() if args.preset == "auto" else PRESETS[args.preset]
+
+
 def begin(args: argparse.Namespace) -> Job:
     """Resolves what a new run will be: its recipe, its pictures and its folder."""
     if args.out:
         Run(args.out).require_new()
-    preset = pick_preset() if args.preset == "auto" else PRESETS[args.preset]
-    recipe = recipes.apply(preset, recipes.overrides(args))
+    typed = recipes.overrides(args)
+    if args.minutes and typed.get("stages", "auto") != "auto":
+        typed["iters"] = NOT_YET  # typed stages may well be longer than the preset's training
+    recipe = recipes.apply(base_recipe(args), typed)
     source = args.data
     if source is None:
         source = data.find_source()
         print(f"No --data: taking {describe_source(source)}.")
     request = dataclasses.replace(data.Request(source), **typed_request(args))
-    return Job(recipe, request, out=args.out)
+    return Job(recipe, request, out=args.out, minutes=args.minutes)
 
 
 def resume(args: argparse.Namespace) -> Job:

@@ -65,8 +65,12 @@ def test_the_discriminator_projects_its_features_on_the_condition(network, spect
     np.testing.assert_allclose(verdicts, 1 / (1 + np.exp(-by_hand)), rtol=1e-3)
 
 
+def classes_known(recipe, count):
+    return recipes.resolve(recipe, precision="float32", classes=count)
+
+
 def test_a_class_takes_its_own_row_of_the_embedding():
-    recipe = recipes.resolve_classes(small(conditions="labels", condition_dim=3), 4)
+    recipe = classes_known(small(conditions="labels", condition_dim=3), 4)
     generator = models.build_generator(recipe)
     beside = next(x for x in generator.layers if isinstance(x, keras.layers.Concatenate))
     embedding, *_ = (w.numpy() for w in generator.weights if w.shape == (4, 3))
@@ -77,10 +81,10 @@ def test_a_class_takes_its_own_row_of_the_embedding():
 
 def test_classes_have_to_be_counted_first():
     recipe = small(conditions="labels")
-    with pytest.raises(UserError, match="resolve_classes"):
+    with pytest.raises(UserError, match="recipes.resolve"):
         models.build_generator(recipe)
-    assert recipes.resolve_classes(recipe, 10).condition_size == 10
-    assert recipes.resolve_classes(small(), 10) == small() and small().condition_size == 2
+    assert classes_known(recipe, 10).condition_size == 10
+    assert classes_known(small(), 10) == small() and small().condition_size == 2
     assert Recipe().condition_size == 0
 
 

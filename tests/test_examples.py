@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-MODULES = ["kerasgan.gan", "kerasgan.data", "kerasgan.saved", "kerasgan.drawing", "kerasgan.recipes"]
+MODULES = [f"kerasgan.{name}" for name in ("gan", "data", "saved", "drawing", "recipes")]
+    "kerasgan.gan",
+    "kerasgan.data",
+    "kerasgan.saved",
+    "kerasgan.drawing",
+    "kerasgan.recipes",
+]
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ def test_a_simultaneous_step_follows_the_slopes_of_both_losses(small, eagerly, l
         fakes = twin.generator(latents, training=True)
         real_logits = twin.playing[D](reals, training=True)
         fake_logits = twin.playing[D](fakes, training=True)
-        paired = [real_logits] if functions.paired else []
+        paired = [real_logits] if recipe.loss_traits.paired else []
         a_loss = functions.generator(fake_logits, *paired)
         d_loss = functions.discriminator(real_logits, fake_logits)
         slopes = []
@@ -146,7 +146,7 @@ def test_g_is_pushed_where_ds_own_slope_is_next_to_nothing(small, eagerly, typed
     with tf.GradientTape() as tape:
         fakes = twin.generator(latents, training=True)
         logits = twin.playing[D](tf.constant(reals)), twin.playing[D](fakes)
-        paired = [logits[0]] if LOSSES[recipe.loss].paired else []
+        paired = [logits[0]] if recipe.loss_traits.paired else []
         a_loss = LOSSES[recipe.loss].generator(logits[1], *paired)
     weights = twin.generator.trainable_weights
     slopes = tape.gradient(a_loss, [weight.value for weight in weights])

@@ -12,11 +12,11 @@ from kerasgan.recipes import PRESETS
 
 
 def test_stages_follow_one_another():
-    assert growth.parse("4:100,8:50+60,16:40+rest") == [
+    assert growth.parse("4:100,8:50+60,16:40+rest") == (
         Stage(4, 0, 0, 100),
         Stage(8, 100, 50, 210),
         Stage(16, 210, 40, math.inf),
-    ]
+    )
 
 
 def test_stage_and_alpha_are_functions_of_the_iterations_done():
@@ -72,6 +72,7 @@ def test_what_is_no_growth_is_refused_in_one_line(text):
         ({"conditions": "Smiling"}, "Received: Smiling with --network progressive"),
         ({"separate_batches": False}, "Type --separate-batches"),
         ({"init_std": 0.02}, "Type --init-std 0"),
+        ({"batch_size": 1}, "Type --batch-size 2"),
     ],
 )
 def test_what_does_not_go_with_growing_is_refused(changes, words):
@@ -87,12 +88,16 @@ def test_stages_are_for_the_network_that_grows():
 
 def test_stages_are_settled_once():
     """More iterations later lengthen the last stage and change no other."""
-    begun = recipes.resolve_stages(changed(iters=600))
+    begun = resolved(changed(iters=600))
     assert begun.stages == "4:100,8:50+50,16:50+50,32:50+50,64:50+rest"
     longer = dataclasses.replace(begun, iters=900)
-    assert recipes.resolve_stages(longer).stages == begun.stages
+    assert resolved(longer).stages == begun.stages
     assert recipes.refused_changes(begun, longer) == []
-    assert recipes.resolve_stages(PRESETS["dcgan"]) == PRESETS["dcgan"]
+    assert resolved(PRESETS["dcgan"]).stages == "auto"
+
+
+def resolved(recipe):
+    return recipes.resolve(recipe, precision="float32")
 
 
 def changed(**changes):

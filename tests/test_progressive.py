@@ -11,6 +11,7 @@ from test_train import assert_same_run
 
 from kerasgan import dry_run, loop, models, pace, runs, train
 from kerasgan.backend import keras, tf
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.models import parts, progressive
 from kerasgan.recipes import PRESETS
@@ -375,9 +376,42 @@ def test_a_dry_run_times_every_stage(growing, monkeypatch):
     seen = []
     monkeypatch.setattr(gan, "train_on_batch", lambda real: seen.append(step(gan)))
     paces = dry_run.measure_paces(gan, np.zeros((4, 16, 16, 3), np.float32))
-    assert [(pace.where, pace.iterations) for pace in paces] == [(" at 4x4", 3), (" at 16x16", 7)]
+    assert [(pace.where, pace.part.iterations) for pace in paces] == [
+        (" at 4x4", 3),
+        (" at 16x16", 7),
+    ]
     timed = pace.WARM_UP + pace.TIMED
     assert seen == [0, 1, 2, 0, 1, 2, 0, *range(3, 3 + timed)]
+
+
+def test_minutes_follow_each_stages_pace(growing):
+    """Of 80 iterations 20 are at 4x4, 20 at 8x8 and 40 at 16x16: 20 + 40 + 160 s."""
+    seconds = {4: 1.0, 8: 2.0, 16: 4.0}
+    auto = dataclasses.replace(growing, stages="auto", iters=1)
+    assert pace.seconds_of(dataclasses.replace(auto, iters=80), seconds) == 220
+    assert pace.iterations_within(auto, 225 / 60, seconds) == 81
+    assert pace.iterations_within(auto, 230 / 60, seconds) == 82
+    # Stages that were typed keep their length, and the last one takes the rest.
+    typed = dataclasses.replace(growing, stages="4:10,8:5+5,16:5+rest", iters=1000)
+    assert pace.iterations_within(typed, 1, seconds) == 20 + (60 - 30) // 4
+    with pytest.raises(UserError, match="before it take about 34 s. Type more, or --stages auto"):
+        pace.iterations_within(typed, 0.5, seconds)
+
+
+def test_minutes_of_pictures_that_keep_their_size():
+    mlp = PRESETS["mlp"]
+    assert pace.iterations_within(mlp, 2, {mlp.size: 0.25}) == 480
+    assert pace.iterations_within(mlp, 0.001, {mlp.size: 10.0}) == 1
+
+
+def test_checkpoints_by_count_and_by_time_are_reckoned():
+    mlp = dataclasses.replace(PRESETS["mlp"], iters=1000)
+    assert dry_run.saves(mlp, seconds=3600) == 12
+    assert dry_run.saves(mlp, seconds=10) == 1
+    both = dataclasses.replace(mlp, checkpoint_every=100)
+    assert dry_run.saves(both, seconds=3600) == 22
+    counted = dataclasses.replace(both, checkpoint_minutes=0.0)
+    assert dry_run.saves(counted, seconds=3600) == 10
 
 
 def step(gan):

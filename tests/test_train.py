@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import data, loop, pace, train
+from kerasgan import data, dry_run, loop, pace, train
 from kerasgan.backend import keras, tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
@@ -154,12 +154,12 @@ def test_killed_and_resumed_equals_uninterrupted(faces_folder, tmp_path, lines, 
 
 DYING = """
 import os, sys
-from kerasgan import runs, train
+from kerasgan import checkpoints, train
 saves = []
 def die(self):
     saves.append(self)
     os._exit(9) if len(saves) == 3 else save(self)
-save, runs.Checkpoints.save = runs.Checkpoints.save, die
+save, checkpoints.Checkpoints.save = checkpoints.Checkpoints.save, die
 train.main(sys.argv[1:])
 """
 
@@ -382,6 +382,72 @@ def test_dry_run_measures_and_writes_nothing(faces_folder, tmp_path, capsys, mon
         assert word in printed
     assert "1,000 iterations at" in printed
     assert not (tmp_path / "outputs").exists()
+
+
+def test_like_takes_another_runs_recipe(whole, faces_folder, tmp_path, capsys):
+    like = ["--like", str(whole[0].folder), "--data", str(faces_folder)]
+    job = train.begin(train.build_parser().parse_args([*like, "--batch-size", "2"]))
+    assert job.recipe == dataclasses.replace(whole[0].read_recipe(), batch_size=2)
+    assert job.run is None and job.out is None
+    assert "GPU found" not in capsys.readouterr().out
+
+
+def test_a_run_like_another_repeats_it(whole, faces_folder, tmp_path):
+    out = Run(tmp_path / "again")
+    where = ["--data", str(faces_folder), "--cache", str(tmp_path / "cache")]
+    assert train.main(["--like", str(whole[0].folder), *where, "--out", str(out.folder)]) == 0
+    assert_same_run(whole[0], out)
+    assert out.read_recipe() == whole[0].read_recipe()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--like x --preset mlp", "as a preset. Received: --like with --preset. Leave one"),
+        ("--like x --resume x", "its own recipe. Received: --like with --resume. Leave one"),
+        ("--minutes 5 --iters 9", "or its iterations. Received: --minutes with --iters. Leave"),
+        ("--minutes 5 --resume x", "gives it more. Received: --minutes with --resume. Leave"),
+        ("--minutes 0", "`--minutes` should be above 0 and finite. Received: 0.0."),
+        ("--minutes inf", "`--minutes` should be above 0 and finite. Received: inf."),
+        ("--like nowhere", "A run's folder should hold recipe.json. Received: nowhere"),
+    ],
+)
+def test_flags_that_exclude_each_other_are_one_line(tmp_path, capsys, flags, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(flags.split()) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_minutes_become_iterations_and_leave_the_run_untouched(
+    faces_folder, tmp_path, monkeypatch, capsys
+):
+    """At 0.5 s an iteration 3 s are 6 of them; the run is that of --iters 6."""
+    measure, measured = dry_run.seconds_an_iteration, []
+
+    def half_a_second(gan, real, part):
+        measured.append((measure(gan, real, part), gan))
+        return 0.5
+
+    monkeypatch.setattr(dry_run, "seconds_an_iteration", half_a_second)
+    auto = ("--augment", "auto", "--out")
+    timed, counted = Run(tmp_path / "timed"), Run(tmp_path / "counted")
+    assert train.main(words(faces_folder, tmp_path, "--minutes", 0.05, *auto, timed.folder)) == 0
+    printed = capsys.readouterr().out
+    assert "takes 0.500 s: 6 iterations will take about 3 s, and --iters is 6." in printed
+    assert len(measured) == 1 and int(measured[0][1].iteration) > 0
+    assert train.main(words(faces_folder, tmp_path, "--iters", 6, *auto, counted.folder)) == 0
+    assert timed.read_recipe() == counted.read_recipe()
+    assert (timed.read_recipe().iters, timed.read_recipe().augment) == (6, "none")
+    assert_same_run(timed, counted)
+
+
+def test_with_minutes_stages_may_be_longer_than_the_presets_training(tmp_path):
+    """It has 12,000 iterations, which these do not: the speed says how many there are."""
+    flags = "--data x --preset progressive --size 8 --stages 4:20000,8:5+rest --minutes 5"
+    job = train.begin(train.build_parser().parse_args(flags.split()))
+    assert job.minutes == 5 and job.recipe.growth_stages[-1].start == 20_000
 
 
 def test_a_long_run_is_told_what_would_be_faster():

@@ -1,6 +1,6 @@
 """Finds what steers a network in what is known of the pictures: their classes or attributes."""
 
-from kerasgan.conditions import LABELS, NONE, Conditions, unknown
+from kerasgan.conditions import LABELS, NONE, Conditions, split_names, unknown
 from kerasgan.data.built_in import BUILT_IN
 from kerasgan.data.cache import Pictures
 from kerasgan.errors import UserError
@@ -30,7 +30,7 @@ def find_conditions(pictures: Pictures, wanted: str) -> Conditions | None:
         return conditions
     if not table.attribute_names:
         raise _absent(pictures, wanted, "these attributes")
-    names = wanted.split(",")
+    names = list(split_names(wanted))
     for name in names:
         if name not in table.attribute_names:
             raise unknown("`--conditions` should name attributes", name, table.attribute_names)

@@ -31,7 +31,8 @@ __all__ = [
 
 GENERATE_BATCH = 16  # fixed: a picture must not depend on how many are drawn with it
 
-# The families by their recipes' name: build_generator, build_discriminator.
+# The families by the name of their `recipes.NETWORK_TRAITS`: build_generator,
+# build_discriminator.
 NETWORKS = {
     "article": (article.build_generator, article.build_discriminator),
     "dcgan": (dcgan.build_generator, dcgan.build_discriminator),

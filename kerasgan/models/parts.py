@@ -157,7 +157,7 @@ def _conditions_input(recipe: Recipe) -> keras.KerasTensor | None:
     if not recipe.condition_size:
         raise UserError(
             "`--conditions labels` should be resolved by the number of classes. Received: 0. Call "
-            "recipes.resolve_classes(recipe, count) first."
+            "recipes.resolve with their number first."
         )
     return keras.Input((recipe.condition_size,), name="conditions")
 

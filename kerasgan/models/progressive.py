@@ -237,7 +237,7 @@ class Growing:
     ) -> None:
         self.recipe = recipe
         self.alpha = tf.Variable(0.0, trainable=False, name="alpha")
-        self._stages = growth.parse(recipe.stages)
+        self._stages = recipe.growth_stages
         self._generators = generators
         self._discriminator = discriminator
         self._begin(growth.stage_at(self._stages, 0))
