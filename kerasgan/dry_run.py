@@ -37,12 +37,12 @@ def report(gan: GAN, pictures: Pictures) -> None:
         rate = gan.recipe.reals_an_iteration / pace.seconds
         print(f"speed{pace.where}: {pace.seconds:.3f} s an iteration, {rate:.0f} images/s")
     print(f"memory: {peak_memory()}")
+    seconds = sum(pace.seconds * pace.iterations for pace in paces)
     print(
-        f"disk: about {disk_bytes(gan) / 1e6:,.0f} MB in the run folder in the end, "
-        f"{written_bytes(gan) / 1e6:,.0f} MB written on the way; pictures "
+        f"disk: about {disk_bytes(gan, seconds) / 1e6:,.0f} MB in the run folder in the end, "
+        f"{written_bytes(gan, seconds) / 1e6:,.0f} MB written on the way; pictures "
         f"{pictures.pixels.nbytes / 1e6:,.0f} MB in {pictures.folder}"
     )
-    seconds = sum(pace.seconds * pace.iterations for pace in paces)
     print(f"time: {estimate(seconds / gan.recipe.iters, gan.recipe.iters)}")
     if every := gan.recipe.evaluate_every:
         count = gan.recipe.iters // every
@@ -121,19 +121,39 @@ def peak_memory() -> str:
     return ", ".join(parts)
 
 
-def disk_bytes(gan: GAN) -> float:
-    """Estimates the size of the finished run folder."""
+def disk_bytes(gan: GAN, seconds: float) -> float:
+    """Estimates the size of the finished run folder.
+
+    Args:
+        gan: the networks.
+        seconds: that the training will take.
+    """
     recipe = gan.recipe
     best = 1 if recipe.evaluate_every else 0  # its checkpoint and its generator
-    kept = min(recipe.keep_checkpoints, _saves(recipe)) + best
+    kept = min(recipe.keep_checkpoints, saves(recipe, seconds)) + best
     generators = (1 + best) * _generator_bytes(gan)
     return _steady_bytes(gan) + kept * _checkpoint_bytes(gan) + generators
 
 
-def written_bytes(gan: GAN) -> float:
+def written_bytes(gan: GAN, seconds: float) -> float:
     """Estimates all that is written through the training, with what is replaced."""
     save = _checkpoint_bytes(gan) + _generator_bytes(gan)
-    return _steady_bytes(gan) + _saves(gan.recipe) * save
+    return _steady_bytes(gan) + saves(gan.recipe, seconds) * save
+
+
+def saves(recipe: Recipe, seconds: float) -> int:
+    """Estimates how many checkpoints a training writes, at least the one at its end.
+
+    Args:
+        recipe: `iters`, `checkpoint_every`, `checkpoint_minutes` and `evaluate_every`.
+        seconds: that the training will take.
+    """
+    every, minutes = recipe.checkpoint_every, recipe.checkpoint_minutes
+    counted = recipe.iters // every if every else 0
+    timed = int(seconds / (60 * minutes)) if minutes else 0
+    evaluated = recipe.iters // recipe.evaluate_every if recipe.evaluate_every else 0
+    # Each begins the minutes anew, so that the more frequent ones leave few to the others.
+    return max(1, counted + evaluated, timed)
 
 
 def _steady_bytes(gan: GAN) -> float:
@@ -154,7 +174,3 @@ def _checkpoint_bytes(gan: GAN) -> int:
 
 def _generator_bytes(gan: GAN) -> int:
     return BYTES * gan.generator.count_params()
-
-
-def _saves(recipe: Recipe) -> int:
-    return max(1, recipe.iters // recipe.checkpoint_every)

@@ -230,8 +230,11 @@ class Recipe:
                                   "1 is tamer", POSITIVE)
     grid_every: int = _field(BOOKKEEPING, 50, "iterations between control grids", COUNT,
                              resumable=True)
-    checkpoint_every: int = _field(BOOKKEEPING, 50, "iterations between checkpoints", COUNT,
-                                   resumable=True)
+    checkpoint_every: int = _field(BOOKKEEPING, 50, "iterations between checkpoints; 0 for none by "
+                                   "their count", NOT_NEGATIVE, resumable=True)
+    checkpoint_minutes: float = _field(BOOKKEEPING, 5.0, "minutes of training between checkpoints, "
+                                       "beside those of --checkpoint-every; 0 for none by time",
+                                       NOT_NEGATIVE, resumable=True)
     keep_checkpoints: int = _field(BOOKKEEPING, 3, "last checkpoints kept", COUNT, resumable=True)
     precision: str = _field(BOOKKEEPING, "auto", "of the networks' arithmetic; auto takes what is "
                             "fast here", choices=PRECISIONS)
