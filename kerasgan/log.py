@@ -61,7 +61,11 @@ class Line:
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    if value is None:
+        return math.nan
+    if not isinstance(value, int | float):
+        raise TypeError(value)
+    return value
 
 
 class History:
