@@ -71,10 +71,8 @@ def _rewrite(path: Path, done: int) -> None:
 
 
 def _events(path: Path) -> Iterator[tuple[bytes, tf.compat.v1.Event]]:
-    """Reads an event file to its end, or to where it is damaged."""
-    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    try:
-        for record in records:
-            yield record, tf.compat.v1.Event.FromString(record)
-    except tf.errors.DataLossError:
-        return
+    """Reads an event file to its end, or to where it is damaged, as TensorBoard does."""
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+
+    for record in RawEventFileLoader(str(path)).Load():
+        yield record, tf.compat.v1.Event.FromString(record)

@@ -95,8 +95,8 @@ class Recorder:
         self.run.write_recipe(self.gan.recipe)
         self.history = History(self.run.cut_log(start))
         self._spare(judge(self.history.evaluations, self.gan.recipe).target)
-        self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         self.events = Events(self.run.events, start)
+        self.log = self.run.log.open("a", buffering=1)  # by the line: a crash loses none
         if start == 0:
             self._write_grid(0)
         self.timer = Timer(start, self.history.last_evaluation)
