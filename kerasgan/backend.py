@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import kerasgan
+from kerasgan.cli import open_closed_streams
 from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe, resolve
 
@@ -21,6 +22,7 @@ from kerasgan.recipes import Recipe, resolve
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Holds back what native code writes to standard error; shows it if the body fails."""
+    open_closed_streams()
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

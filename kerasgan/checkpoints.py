@@ -1,5 +1,7 @@
 """The last few states of a training, on disk."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +72,20 @@ class Checkpoints:
         return self._path(iteration) in self.paths()
 
     def go_back(self, iteration: int) -> None:
-        """Loads the state of an earlier iteration, but for the number of the iteration.
+        """Loads the state of an earlier iteration, but for the iteration's number and `slowdown`.
 
         Raises:
             UserError: it cannot be read.
         """
-        now, path = int(self.gan.iteration), self._path(iteration)
+        number, slowdown = int(self.gan.iteration), float(self.gan.slowdown)
+        path = self._path(iteration)
         if reason := self._refused(path):
             raise UserError(
                 f"The checkpoint to go back to should be readable. Received: {path} ({reason}). "
                 "Resume the run: it goes on from its last checkpoint."
             )
-        self.gan.iteration.assign(now)
+        self.gan.iteration.assign(number)
+        self.gan.slowdown.assign(slowdown)
 
     def _path(self, iteration: int) -> Path:
         return self.folder / f"iteration-{iteration}"
@@ -93,6 +97,34 @@ class Checkpoints:
         except (tf.errors.OpError, *_UNREADABLE) as error:
             return str(error).splitlines()[0]
         return None
+
+
+class Schedule:
+    """Says when a checkpoint is due: every so many iterations, and every so many minutes.
+
+    Args:
+        every: iterations between checkpoints; 0 for none by their count.
+        minutes: between checkpoints; 0 for none by time.
+        clock: returns seconds that only rise.
+    """
+
+    def __init__(
+        self, every: int, minutes: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.every, self.minutes, self.clock = every, minutes, clock
+        self.note_written()
+
+    def note_written(self) -> None:
+        """Counts the minutes anew, from now on."""
+        self._written = self.clock()
+
+    def is_due_by_count(self, iteration: int) -> bool:
+        """Whether a checkpoint comes after this iteration, whatever the time."""
+        return self.every > 0 and iteration % self.every == 0
+
+    def is_due_by_time(self) -> bool:
+        """Whether the minutes have passed since the last checkpoint of this process."""
+        return self.minutes > 0 and self.clock() - self._written >= 60 * self.minutes
 
 
 def _iteration_of(path: Path) -> int:

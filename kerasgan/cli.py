@@ -71,6 +71,40 @@ def _has_columns() -> bool:
         return False
 
 
+def open_closed_streams() -> None:
+    """Makes standard streams that are closed lead nowhere.
+
+    A process may begin without them, by `2>&-` or under `pythonw`. What Python then calls
+    `sys.stderr` is None, which nothing can be printed to; and the next file that is opened takes
+    number 2, to which native code writes its errors.
+    """
+    names = ("stdin", "stdout", "stderr")
+    closed = [number for number, name in enumerate(names) if getattr(sys, name) is None]
+    for number in closed:
+        if not _is_open(number):
+            _lead_nowhere(number)
+    for number in closed:
+        setattr(sys, names[number], open(os.devnull, "w" if number else "r"))  # noqa: SIM115
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _lead_nowhere(number: int) -> None:
+    """Opens the null device under a file number that is closed, for processes started later too."""
+    null = os.open(os.devnull, os.O_RDWR)
+    if null == number:
+        os.set_inheritable(null, True)
+    else:
+        os.dup2(null, number)
+        os.close(null)
+
+
 def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
     """Calls a command and turns a user's mistake into one line and an exit code.
 
@@ -81,6 +115,7 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
     Returns:
         The exit code: 0, 2 for a user's mistake, 130 after Ctrl-C, 141 for a broken pipe.
     """
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold anything, and a log file should show each line at once.

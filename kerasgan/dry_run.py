@@ -161,8 +161,8 @@ def disk_bytes(gan: GAN, seconds: float) -> float:
     """Estimates the size of the finished run folder.
 
     Args:
-        gan: of the training.
-        seconds: that it takes.
+        gan: the networks.
+        seconds: that the training will take.
     """
     recipe = gan.recipe
     best = 1 if recipe.evaluate_every else 0  # its checkpoint and its generator
@@ -175,11 +175,26 @@ def written_bytes(gan: GAN, seconds: float) -> float:
     """Estimates all that is written through the training, with what is replaced.
 
     Args:
-        gan: of the training.
-        seconds: that it takes.
+        gan: the networks.
+        seconds: that the training will take.
     """
     save = _checkpoint_bytes(gan) + _generator_bytes(gan)
     return _steady_bytes(gan) + saves(gan.recipe, seconds) * save
+
+
+def saves(recipe: Recipe, seconds: float) -> int:
+    """Estimates how many checkpoints a training writes, at least the one at its end.
+
+    Args:
+        recipe: `iters`, `checkpoint_every`, `checkpoint_minutes` and `evaluate_every`.
+        seconds: that the training will take.
+    """
+    every, minutes = recipe.checkpoint_every, recipe.checkpoint_minutes
+    counted = recipe.iters // every if every else 0
+    timed = int(seconds / (60 * minutes)) if minutes else 0
+    evaluated = recipe.iters // recipe.evaluate_every if recipe.evaluate_every else 0
+    # Each begins the minutes anew, so that the more frequent ones leave few to the others.
+    return max(1, counted + evaluated, timed)
 
 
 def _steady_bytes(gan: GAN) -> float:
@@ -200,15 +215,3 @@ def _checkpoint_bytes(gan: GAN) -> int:
 
 def _generator_bytes(gan: GAN) -> int:
     return BYTES * gan.generator.count_params()
-
-
-def saves(recipe: Recipe, seconds: float) -> int:
-    """Returns how many checkpoints a training writes, about, with that of its end.
-
-    Args:
-        recipe: `iters`, `checkpoint_every` and `checkpoint_minutes`.
-        seconds: that the training takes.
-    """
-    by_count = recipe.iters // recipe.checkpoint_every if recipe.checkpoint_every else 0
-    by_time = int(seconds / 60 / recipe.checkpoint_minutes) if recipe.checkpoint_minutes else 0
-    return max(1, by_count + by_time)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from kerasgan.watch import Evaluation
 
-BINS = 500  # more points than the picture has pixels for only blur it
-SPIKES = 0.005  # share of the losses, at either end, that may lie outside of the picture
+MAX_BINS = 500  # points of a curve: more than the picture has pixels for only blur it
+MAX_OUTSIDE = 0.005  # fraction of the losses, at either end, that may lie outside of the picture
 
 
 def loss_figure(d_losses: Sequence[float], a_losses: Sequence[float]) -> "Figure":
@@ -103,14 +103,18 @@ def _limits(values: np.ndarray) -> tuple[float | None, float | None]:
     values = values[np.isfinite(values)]
     if not len(values):
         return None, None
-    low, high = np.quantile(values, [SPIKES, 1 - SPIKES])
+    low, high = np.quantile(values, [MAX_OUTSIDE, 1 - MAX_OUTSIDE])
     margin = max(0.15 * (high - low), 0.05)
     return low - margin, high + margin
 
 
 def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Splits values into at most BINS neighbours: last iteration, mean, lowest, highest of each."""
-    edges = np.unique(np.linspace(0, len(values), BINS + 1).astype(int))
+    """Splits values into at most MAX_BINS bins of neighbours.
+
+    Returns:
+        Of each bin the last iteration, the mean, the lowest and the highest value.
+    """
+    edges = np.unique(np.linspace(0, len(values), MAX_BINS + 1).astype(int))
     starts, ends = edges[:-1], edges[1:]
     if not len(starts):
         return (np.empty(0),) * 4

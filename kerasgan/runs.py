@@ -2,7 +2,7 @@
 
 outputs/000-article-lite/
     recipe.json     every hyperparameter, resolved
-    run.json        data, device and versions
+    run.json        data, device and versions; `resumptions` where the run went on with others
     log.jsonl       one line an iteration
     reals.png       a preview of the training pictures
     rejected.csv    picture files that could not be used, with the reason
@@ -39,6 +39,7 @@ from kerasgan.data import Pictures
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
 from kerasgan.files import LEFTOVERS, atomic_path
+from kerasgan.log import Line
 from kerasgan.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -151,15 +152,42 @@ class Run:
             raise UserError(f"{path} should say what data was used. Received: no {missing[0]}.")
         return facts
 
-    def read_log(self) -> list[dict[str, float]]:
+    def note_resumption(self, iteration: int, environment: dict[str, Any]) -> str | None:
+        """Keeps in run.json where the run goes on, unless all is as it was before.
+
+        Args:
+            iteration: after which it goes on.
+            environment: `device` and `versions`, as `backend.environment` gives them.
+
+        Returns:
+            What has changed, as a line for the user; None if nothing has, or if the folder has no
+            run.json, as that of a training begun in Python may.
+        """
+        path = self.folder / "run.json"
+        if not path.exists():
+            return None
+        facts = _read_json(path)
+        resumptions = facts.setdefault("resumptions", [])
+        before = resumptions[-1] if resumptions else facts
+        changes = _changes(before, environment)
+        if not changes:
+            return None
+        resumptions.append({"iteration": iteration, **environment})
+        self.write_facts(facts)
+        return (
+            f"This run goes on with {'; '.join(changes)}. Its numbers may differ a little from "
+            "those that it would have had."
+        )
+
+    def read_log(self) -> list[Line]:
         """Returns the log's lines in order; a line that a crash cut short is left out."""
         return list(_readable_lines(self.log)) if self.log.exists() else []
 
-    def cut_log(self, iteration: int) -> list[dict[str, float]]:
+    def cut_log(self, iteration: int) -> list[Line]:
         """Drops the log's lines after an iteration and returns those that stay."""
-        kept = [line for line in self.read_log() if line["iteration"] <= iteration]
+        kept = [line for line in self.read_log() if line.iteration <= iteration]
         with atomic_path(self.log) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            temporary.write_text("".join(line.to_json() + "\n" for line in kept))
         return kept
 
     def control_grid(self, iteration: int) -> Path:
@@ -381,10 +409,21 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _readable_lines(path: Path) -> Iterator[dict[str, float]]:
-    with path.open() as lines:
-        for line in lines:
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names what differs between two environments, with what it was."""
+    flat = [{"device": env.get("device"), **env.get("versions", {})} for env in (before, now)]
+    return [
+        f"{name} {value} instead of {flat[0].get(name)}"
+        for name, value in flat[1].items()
+        if value != flat[0].get(name)
+    ]
+
+
+def _readable_lines(path: Path) -> Iterator[Line]:
+    # What is no text of ours, the zeros that a crash may leave for example, is no line either.
+    with path.open(errors="replace") as texts:
+        for text in texts:
             try:
-                yield json.loads(line)
+                yield Line.from_json(text)
             except ValueError:  # cut short by a crash, or damaged since
                 continue

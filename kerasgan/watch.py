@@ -1,24 +1,21 @@
 """Judges a training by its evaluations: has it collapsed, does it still get better?"""
 
-import dataclasses
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from kerasgan.recipes import Recipe
 
-ALIKE = 0.3  # diversity below which the samples are a few pictures over and over
-VARIED = 2  # times that, from which on they were not: a fall from there is no chance
-WORSE = 1.25  # times the best score, which is more than evaluations differ by chance
-IN_A_ROW = 3  # evaluations that have to agree
-WON = 0.999  # accuracy from which on D tells every fake from every real
-MOST_ROLLBACKS = 3
-SLOWER = 0.5  # factor on both learning rates after each rollback
-
-EVALUATION, ROLLED_BACK_TO = "evaluation", "rolled_back_to"  # keys of a line in the log
+MIN_DIVERSITY = 0.3  # of that of the reals; below it the samples are a few pictures over and over
+MIN_FALL = 2  # factor by which diversity falls in a collapse; where it was never high, it is young
+MAX_WORSE = 1.25  # times the best score; by chance alone evaluations differ by less
+MIN_AGREEING = 3  # evaluations in a row that have to say the same
+MAX_ACCURACY = 0.999  # of D; above it D tells every fake from every real
+MAX_ROLLBACKS = 3
+ROLLBACK_FACTOR = 0.5  # on both learning rates, at each rollback
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured after one iteration.
 
@@ -29,7 +26,7 @@ class Evaluation:
         diversity: see `metrics.Evaluator.compare`; the smallest of all features'.
         d_accuracy: mean since the evaluation before, 0 to 1.
         face_frechet: Frechet distance in a network that knows faces; None for other pictures.
-        faces_found: share of the pictures with a face; None for other pictures.
+        faces_found: fraction of the pictures with a face; None for other pictures.
         side: that pictures had grown to, pixels; None where they do not grow.
     """
 
@@ -56,101 +53,133 @@ class Evaluation:
             return kid
         return math.sqrt(kid * max(1000 * self.face_frechet, 1.0))
 
+    def figures(self) -> dict[str, float]:
+        """Returns what was measured, by name, without what was not."""
+        return {
+            name: x for name, x in asdict(self).items() if name != "iteration" and x is not None
+        }
+
     def words(self) -> str:
         """Returns the figures for a progress bar."""
         faces = "" if self.faces_found is None else f" faces {self.faces_found:.0%}"
         return f"KID {self.kid_x1000:.0f}{faces} (x1000, iteration {self.iteration:,})"
 
 
-class Watch:
-    """Keeps the evaluations of a training and judges by them.
-
-    Args:
-        recipe: `on_collapse` and `patience`.
+@dataclass(frozen=True)
+class Verdict:
+    """What a training's evaluations say of it.
 
     Attributes:
-        evaluations: in order.
-        rollbacks: iterations after which the training went back to better weights, in order.
+        collapse: why the last evaluation looks like a collapse, in plain words; None if well.
+        exhausted: that nothing has become better for `patience` evaluations; else None.
+        target: the evaluation whose weights the training would go back to; None if none is good.
+        is_best: whether the last evaluation is the best of all.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.evaluations: list[Evaluation] = []
-        self.rollbacks: list[int] = []
+    collapse: str | None = None
+    exhausted: str | None = None
+    target: Evaluation | None = None
+    is_best: bool = False
 
-    def recall(self, lines: Iterable[dict[str, Any]]) -> None:
-        """Takes up what the lines of a log say."""
-        for line in lines:
-            if figures := line.get(EVALUATION):
-                self.evaluations.append(Evaluation(iteration=int(line["iteration"]), **figures))
-            if ROLLED_BACK_TO in line:
-                self.rollbacks.append(int(line["iteration"]))
 
-    @property
-    def slowdown(self) -> float:
-        """The factor on both learning rates, 1 before the first rollback."""
-        return SLOWER ** len(self.rollbacks)
+def judge(evaluations: Sequence[Evaluation], recipe: Recipe, rolled_back: int = 0) -> Verdict:
+    """Judges a training after its last evaluation; nothing is changed by it.
 
-    def best(self, among: Sequence[Evaluation] | None = None) -> Evaluation | None:
-        """Returns the best evaluation, of all unless some are given; None without any.
+    Args:
+        evaluations: all of the training's, in order.
+        recipe: `patience`.
+        rolled_back: the iteration after which the training last went back to better weights,
+            0 for never. What was before does not count against it any more.
+    """
+    if not evaluations:
+        return Verdict()
+    last = evaluations[-1]
+    same = [e for e in evaluations if e.side == last.side]
+    recent = [e for e in same if e.iteration > rolled_back] or [last]
+    return Verdict(
+        collapse=_collapse(same, recent),
+        exhausted=_exhausted(same, recent, recipe.patience),
+        target=target(same, last.side),
+        is_best=_best(evaluations) is last,
+    )
 
-        Samples that are all alike are no good, however close to the reals.
-        """
-        among = self.evaluations if among is None else among
-        return min(among, key=lambda e: (e.diversity < ALIKE, e.score), default=None)
 
-    @property
-    def may_roll_back(self) -> bool:
-        """Whether a collapsed training is to be brought back once more."""
-        return self.recipe.on_collapse == "rollback" and len(self.rollbacks) < MOST_ROLLBACKS
+def target(evaluations: Sequence[Evaluation], side: int | None) -> Evaluation | None:
+    """Returns the evaluation whose weights a training would go back to; None if none is good.
 
-    def target(self, side: int | None) -> Evaluation | None:
-        """Returns the evaluation whose weights a training would go back to; None if none is good.
-
-        Args:
-            side: that pictures have grown to; weights of another size do not fit.
-        """
-        target = self.best([e for e in self.evaluations if e.side == side])
-        return target if target and target.diversity >= ALIKE else None
-
-    def collapse(self) -> str | None:
-        """Says in plain words why the last evaluation looks like a collapse; None if well."""
-        same = self._of_this_side()
-        recent = self._since_rollback(same)
-        last, best, row = recent[-1], self.best(same), recent[-IN_A_ROW:]
-        lasting = len(row) == IN_A_ROW
-        fallen = max(e.diversity for e in same) >= VARIED * ALIKE
-        stuck = lasting and best not in row and all(e.diversity < ALIKE for e in row)
-        if last.diversity < ALIKE and (fallen or stuck):
-            return (
-                "the samples are a few pictures over and over: their diversity is "
-                f"{last.diversity:.0%} of the reals'"
-            )
-        if lasting and best and all(e.score > WORSE * best.score for e in row):
-            return (
-                f"the pictures have been worse than after iteration {best.iteration:,} in "
-                f"{IN_A_ROW} evaluations in a row (KID x 1000 {last.kid_x1000:.0f}, then "
-                f"{best.kid_x1000:.0f})"
-            )
-        if lasting and best and best not in row and min(e.d_accuracy for e in row) > WON:
-            return (
-                "the discriminator tells every fake from every real, from which the generator "
-                f"learns nothing, and nothing has been better since iteration {best.iteration:,}"
-            )
+    Args:
+        evaluations: in order.
+        side: that pictures have grown to; weights of another size do not fit.
+    """
+    same = [e for e in evaluations if e.side == side]
+    if not same or _best(same).diversity < MIN_DIVERSITY:
         return None
+    return _best(same)
 
-    def exhausted(self) -> str | None:
-        """Says that nothing becomes better, if `patience` is at its end; else None."""
-        same, patience = self._of_this_side(), self.recipe.patience
-        best, recent = self.best(same), self._since_rollback(same)
-        if not patience or best is None or best in recent[-patience:] or len(recent) < patience:
-            return None
-        return f"{patience} evaluations were no better than after iteration {best.iteration:,}"
 
-    def _of_this_side(self) -> list[Evaluation]:
-        return [e for e in self.evaluations if e.side == self.evaluations[-1].side]
+def rollbacks_done(slowdown: float) -> int:
+    """Returns how many rollbacks have brought the learning rates' factor from 1 to `slowdown`."""
+    return round(math.log(slowdown, ROLLBACK_FACTOR))
 
-    def _since_rollback(self, evaluations: list[Evaluation]) -> list[Evaluation]:
-        """Those after the last rollback, and the last one in any case."""
-        start = self.rollbacks[-1] if self.rollbacks else -1
-        return [e for e in evaluations if e.iteration > start] or evaluations[-1:]
+
+def may_roll_back(recipe: Recipe, slowdown: float) -> bool:
+    """Whether a collapsed training is to be brought back once more.
+
+    Args:
+        recipe: `on_collapse`.
+        slowdown: the present factor on the learning rates.
+    """
+    return recipe.on_collapse == "rollback" and rollbacks_done(slowdown) < MAX_ROLLBACKS
+
+
+def _best(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The best of some: samples that are all alike are no good, however close to the reals."""
+    return min(evaluations, key=lambda e: (e.diversity < MIN_DIVERSITY, e.score))
+
+
+def _collapse(same: Sequence[Evaluation], recent: Sequence[Evaluation]) -> str | None:
+    """Says why the last evaluation looks like a collapse.
+
+    Args:
+        same: the evaluations of pictures of the present side, in order.
+        recent: those of them after the last rollback, at least one.
+    """
+    last, best, row = recent[-1], _best(same), recent[-MIN_AGREEING:]
+    lasting = len(row) == MIN_AGREEING
+    if last.diversity < MIN_DIVERSITY and (_has_fallen(same) or (lasting and _is_stuck(row, best))):
+        return (
+            "the samples are a few pictures over and over: their diversity is "
+            f"{last.diversity:.0%} of the reals'"
+        )
+    if lasting and all(e.score > MAX_WORSE * best.score for e in row):
+        return (
+            f"the pictures have been worse than after iteration {best.iteration:,} in "
+            f"{MIN_AGREEING} evaluations in a row (KID x 1000 {last.kid_x1000:.0f}, then "
+            f"{best.kid_x1000:.0f})"
+        )
+    if lasting and best not in row and min(e.d_accuracy for e in row) > MAX_ACCURACY:
+        return (
+            "the discriminator tells every fake from every real, from which the generator "
+            f"learns nothing, and nothing has been better since iteration {best.iteration:,}"
+        )
+    return None
+
+
+def _has_fallen(evaluations: Sequence[Evaluation]) -> bool:
+    """Whether the samples were once so varied that being alike is no chance."""
+    return max(e.diversity for e in evaluations) >= MIN_FALL * MIN_DIVERSITY
+
+
+def _is_stuck(row: Sequence[Evaluation], best: Evaluation) -> bool:
+    """Whether samples stay alike and do not become better either, as a slow training's do."""
+    return best not in row and all(e.diversity < MIN_DIVERSITY for e in row)
+
+
+def _exhausted(
+    same: Sequence[Evaluation], recent: Sequence[Evaluation], patience: int
+) -> str | None:
+    """Says that nothing becomes better, if `patience` is at its end; the rest as `_collapse`."""
+    best = _best(same)
+    if not patience or best in recent[-patience:] or len(recent) < patience:
+        return None
+    return f"{patience} evaluations were no better than after iteration {best.iteration:,}"

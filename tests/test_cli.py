@@ -1,6 +1,8 @@
 """What every command shares."""
 
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -47,6 +49,63 @@ def test_the_parser_reports_in_one_line():
     parser.add_argument("-n", type=int)
     with pytest.raises(UserError, match="invalid int value: 'abc'.*python -m kerasgan.x --help"):
         parser.parse_args(["-n", "abc"])
+
+
+CLOSED = ["2>&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-"]
+
+
+def without(streams, *words):
+    """Runs Python with some of its standard streams closed."""
+    command = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("streams", CLOSED)
+def test_help_and_mistakes_need_no_standard_streams(tmp_path, streams):
+    done = without(streams, "-m", "kerasgan.gif", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: ") is (">&-" not in streams.replace("2>&-", ""))
+    wrong = without(streams, "-m", "kerasgan.gif", tmp_path / "none")
+    assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("streams", CLOSED)
+def test_files_do_not_take_the_place_of_a_closed_stream(tmp_path, streams):
+    """Else what native code says would be written into them."""
+    script = f"""
+import os, subprocess, sys
+from kerasgan import cli
+def command(argv):
+    with open({str(tmp_path / "file")!r}, "w") as file:
+        assert file.fileno() > 2
+        os.write(2, b"said by native code")
+        print("said", flush=True)
+        print("said", file=sys.stderr, flush=True)
+        child = "import os; os.fstat(1), os.fstat(2)"
+        subprocess.run([sys.executable, "-c", child], check=True)
+    return 7
+sys.exit(cli.run(command, []))
+"""
+    assert without(streams, "-c", script).returncode == 7
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", CLOSED)
+def test_training_needs_no_standard_streams(drawn_faces, tmp_path, streams):
+    small = "--preset mlp --size 8 --width 0.1 --batch-size 4 --iters 3 --precision float32"
+    where = ["--data", drawn_faces, "--cache", tmp_path / "cache", "--out", tmp_path / "run"]
+    done = without(streams, "-m", "kerasgan.train", *small.split(), *where)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "generator.keras").exists()
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", ["2>&-", "<&- >&- 2>&-"])
+def test_tensorflow_is_imported_without_standard_streams(tmp_path, streams):
+    script = "from kerasgan.backend import tf; raise SystemExit(int(tf.constant(7)))"
+    assert without(streams, "-c", script).returncode == 7
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,6 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 MODULES = [f"kerasgan.{name}" for name in ("gan", "data", "saved", "drawing", "recipes")]
-    "kerasgan.gan",
-    "kerasgan.data",
-    "kerasgan.saved",
-    "kerasgan.drawing",
-    "kerasgan.recipes",
-]
 
 
 @pytest.mark.slow

@@ -6,13 +6,14 @@ import itertools
 import numpy as np
 import pytest
 
-from kerasgan import loop, models, penalties, recipes, runs
+from kerasgan import models, penalties, recipes, runs
 from kerasgan.backend import keras, tf
 from kerasgan.chance import STREAMS, Chance, D, G
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.critic import Critic
 from kerasgan.gan import GAN
 from kerasgan.recipes import LOSSES, PRESETS
+from kerasgan.recorder import Recorder
 from kerasgan.runs import Run
 
 SIZES = {"article": 28, "dcgan": 32, "mlp": 8}
@@ -224,7 +225,7 @@ def test_what_is_shown_and_saved_is_averaged(tmp_path):
     gan = GAN(recipe)
     assert gan.shown_generator is gan.ema_generator
     assert GAN(small("dcgan")).shown_generator.name == "generator"
-    with loop.Recorder(gan, Run(tmp_path)) as recorder:
+    with Recorder(gan, Run(tmp_path)) as recorder:
         for iteration in (1, 2):
             recorder.record(iteration, gan.train_on_batch(reals_for(recipe)))
         recorder.save()

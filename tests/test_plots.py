@@ -11,7 +11,7 @@ from kerasgan.watch import Evaluation
 def test_bins_hold_the_mean_and_range_of_their_iterations():
     values = np.random.default_rng(0).normal(size=1234)
     ends, means, lows, highs = plots._binned(values)
-    assert len(ends) == plots.BINS and ends[-1] == 1234
+    assert len(ends) == plots.MAX_BINS and ends[-1] == 1234
     starts = [0, *ends[:-1]]
     for start, end, mean, low, high in zip(starts, ends, means, lows, highs, strict=True):
         part = values[start:end]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from test_train import assert_same_run
 
-from kerasgan import dry_run, loop, models, pace, runs, train
+from kerasgan import dry_run, models, pace, runs, train
 from kerasgan.backend import keras, tf
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.models import parts, progressive
 from kerasgan.recipes import PRESETS
+from kerasgan.recorder import Recorder
 from kerasgan.runs import Run
 
 STAGES = "4:2,8:2+2,16:2+rest"  # iterations 1-2, 3-6, 7-
@@ -262,37 +263,38 @@ def test_resumed_inside_a_stage_equals_one_run(
 ):
     parts = Run(tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Recorder, "record", failing_after(iteration))
+        patch.setattr(Recorder, "record", failing_after(iteration))
         assert train.main(words(faces_folder, tmp_path, *UNCOMPILED, parts.folder)) == 130
-    assert parts.read_log()[-1]["alpha"] == {3: 0.5, 5: 1.0}[iteration]
+    assert parts.read_log()[-1].scalars["alpha"] == {3: 0.5, 5: 1.0}[iteration]
     assert train.main(["--resume", str(parts.folder)]) == 0
     assert_same_run(whole, parts)
-    assert [(line["side"], line["alpha"]) for line in whole.read_log()] == [
+    assert [(x.scalars["side"], x.scalars["alpha"]) for x in whole.read_log()] == [
         *[(4, 1.0), (8, 0.25), (8, 0.5), (8, 0.75), (8, 1.0), (8, 1.0)],
     ]
 
 
 def failing_after(last):
     """`Recorder.record` that ends the training without a save after an iteration."""
-    record = loop.Recorder.record
+    record = Recorder.record
 
     def recorded(self, iteration, scalars):
-        look = record(self, iteration, scalars)
+        response = record(self, iteration, scalars)
         if iteration == last:
             raise KeyboardInterrupt
-        return look
+        return response
 
     return recorded
 
 
 COPYING = """
 import shutil, sys
-from kerasgan import loop, train
+from kerasgan import train
+from kerasgan.recorder import Recorder
 def record(self, iteration, scalars):
-    look = noted(self, iteration, scalars)
+    response = noted(self, iteration, scalars)
     shutil.copytree(self.run.folder, f"{self.run.folder}-{iteration}")
-    return look
-noted, loop.Recorder.record = loop.Recorder.record, record
+    return response
+noted, Recorder.record = Recorder.record, record
 raise SystemExit(train.main(sys.argv[1:]))
 """
 
@@ -319,7 +321,7 @@ def copied(drawn_faces, tmp_path_factory):
 def test_killed_anywhere_and_resumed_equals_one_run(copied, monkeypatch, iteration, last):
     killed = copied(iteration)
     assert len(killed.read_log()) == iteration
-    monkeypatch.setattr(loop.Recorder, "record", failing_after(last))  # which has saved then
+    monkeypatch.setattr(Recorder, "record", failing_after(last))  # which has saved then
     assert train.main(["--resume", str(killed.folder)]) == 130
     assert_same_run(copied(last), killed)
 
@@ -335,7 +337,7 @@ assert not [name for name in sys.modules if name.startswith("kerasgan")]
 
 def test_the_saved_generator_opens_alone_at_full_size(growing, reals, latents, eagerly, tmp_path):
     gan = GAN(growing)
-    recorder = loop.Recorder(gan, Run(tmp_path))
+    recorder = Recorder(gan, Run(tmp_path))
     with recorder:
         for _ in range(3):  # into the fade of 8x8
             gan.train_on_batch(reals)
@@ -409,7 +411,7 @@ def test_checkpoints_by_count_and_by_time_are_reckoned():
     assert dry_run.saves(mlp, seconds=3600) == 12
     assert dry_run.saves(mlp, seconds=10) == 1
     both = dataclasses.replace(mlp, checkpoint_every=100)
-    assert dry_run.saves(both, seconds=3600) == 22
+    assert dry_run.saves(both, seconds=3600) == 12
     counted = dataclasses.replace(both, checkpoint_minutes=0.0)
     assert dry_run.saves(counted, seconds=3600) == 10
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from test_train import assert_same_run, last_saved, words
 
-from kerasgan import loop, train, watch
+from kerasgan import loop, quality, train, watch
 from kerasgan.backend import tf
+from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
+from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.images import write_png
-from kerasgan.quality import Quality, build_evaluator
+from kerasgan.recorder import Recorder
 from kerasgan.runs import Run, load_generator
 
 
@@ -60,27 +62,26 @@ def run_it(recipe, reals, folder, evaluator, spoil=None):
 
 
 def evaluations(run):
-    return {int(x["iteration"]): x["evaluation"] for x in run.read_log() if "evaluation" in x}
+    return {x.iteration: x.evaluation for x in run.read_log() if x.evaluation}
 
 
 def test_an_evaluation_is_kept_in_log_curves_events_and_best_generator(recipe, reals, tmp_path):
     run, gan, ending = run_it(recipe, reals, tmp_path / "run", Told([500, 300, 350, 340]))
     assert ending == (None, None)
     kept = evaluations(run)
-    assert {i: e["kid_x1000"] for i, e in kept.items()} == {2: 500, 4: 300, 6: 350, 8: 340}
-    assert kept[4]["face_frechet"] == 0.3 and kept[4]["faces_found"] == 0.5
-    assert kept[4]["diversity"] == 0.7  # the faces', which is the smaller one
-    accuracies = [line["d_accuracy"] for line in run.read_log()]
-    assert kept[4]["d_accuracy"] == pytest.approx(np.mean(accuracies[2:4]))
-    seconds = [e["seconds"] for e in kept.values()]
+    assert {i: e.kid_x1000 for i, e in kept.items()} == {2: 500, 4: 300, 6: 350, 8: 340}
+    assert kept[4].face_frechet == 0.3 and kept[4].faces_found == 0.5
+    assert kept[4].diversity == 0.7  # the faces', which is the smaller one
+    accuracies = [line.scalars["d_accuracy"] for line in run.read_log()]
+    assert kept[4].d_accuracy == pytest.approx(np.mean(accuracies[2:4]))
+    seconds = [e.seconds for e in kept.values()]
     assert seconds == sorted(seconds) and seconds[0] > 0
     assert run.quality.exists()
 
     best, last = load_generator(run.best_generator), load_generator(run.folder)
     assert not np.array_equal(best.get_weights()[0], last.get_weights()[0])
     gan.iteration.assign(8)
-    quality = loop.Recorder(gan, run).quality
-    quality.checkpoints.go_back(4)
+    Checkpoints(gan, run.checkpoints, keep=1).go_back(4)
     assert int(gan.iteration) == 8
     for ours, theirs in zip(best.get_weights(), gan.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -106,12 +107,12 @@ def test_a_collapse_goes_back_to_the_best_weights_with_half_the_rate(
     assert "collapse: after iteration 6 the samples are a few pictures over and over" in said
     assert "the weights of iteration 4, with 0.5 times the learning rate" in said
     log = run.read_log()
-    assert [line["iteration"] for line in log] == list(range(1, 9))
-    assert [line.get("rolled_back_to") for line in log] == [None] * 5 + [4, None, None]
+    assert [line.iteration for line in log] == list(range(1, 9))
+    assert [line.rolled_back_to for line in log] == [None] * 5 + [4, None, None]
     assert float(gan.slowdown) == 0.5
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.5e-4, rel=1e-3)
 
-    # What was saved after iteration 6 is iteration 4, but for its number.
+    # What was saved after iteration 6 is iteration 4, but for its number and the learning rate.
     half = dataclasses.replace(recipe, iters=6)
     other, _, _ = run_it(half, reals, tmp_path / "other", collapsing())
     before = tf.train.load_checkpoint(str(other.checkpoints / "iteration-4"))
@@ -119,6 +120,8 @@ def test_a_collapse_goes_back_to_the_best_weights_with_half_the_rate(
     for name in before.get_variable_to_shape_map().keys() - {"_CHECKPOINTABLE_OBJECT_GRAPH"}:
         if name.startswith("iteration/"):
             assert (before.get_tensor(name), after.get_tensor(name)) == (4, 6)
+        elif name.startswith("slowdown/"):
+            assert (before.get_tensor(name), after.get_tensor(name)) == (1, 0.5)
         else:
             np.testing.assert_array_equal(before.get_tensor(name), after.get_tensor(name))
 
@@ -135,7 +138,7 @@ def test_resumed_round_a_rollback_equals_one_run(recipe, reals, tmp_path, stoppe
     parts, gan, _ = run_it(recipe, reals, tmp_path / "parts", rest)
     assert float(gan.slowdown) == 0.5
     for run in (whole, parts):
-        lines = run.read_log()
+        lines = [json.loads(line) for line in run.log.read_text().splitlines()]
         for line in lines:
             if line.get("evaluation"):
                 assert line["evaluation"].pop("seconds") > 0
@@ -195,7 +198,8 @@ def test_losses_that_are_not_finite_are_rolled_back_too(recipe, reals, tmp_path,
         capsys.readouterr().out
     )
     log = run.read_log()
-    assert len(log) == 8 and log[4]["d_loss"] is None and log[4]["rolled_back_to"] == 4
+    assert len(log) == 8 and math.isnan(log[4].scalars["d_loss"]) and log[4].rolled_back_to == 4
+    assert '"d_loss": null' in run.log.read_text().splitlines()[4]
     assert "NaN" not in run.log.read_text()
     assert all(np.isfinite(weight).all() for weight in gan.generator.get_weights())
     assert ending == (None, None) and run.losses.exists()
@@ -203,47 +207,84 @@ def test_losses_that_are_not_finite_are_rolled_back_too(recipe, reals, tmp_path,
 
 def test_without_anything_to_go_back_to_they_end_the_training(recipe, reals, tmp_path):
     recipe = dataclasses.replace(recipe, evaluate_every=50)
-    with pytest.raises(loop.UserError, match="After iteration 5 d_loss is nan"):
+    with pytest.raises(UserError, match="Received: after iteration 5 d_loss is nan, which is not"):
         run_it(recipe, reals, tmp_path / "run", Told([]), spoil=poison)
 
 
+def recorded(recorder, iterations, now, seconds):
+    """Notes iterations that each take so long; returns what was done after each."""
+    scalars = {"d_loss": 0.5, "a_loss": 0.5, "d_accuracy": 0.5}
+    responses = {}
+    for iteration in iterations:
+        now[0] += seconds
+        recorder.gan.iteration.assign(iteration)
+        responses[iteration] = recorder.record(iteration, scalars)
+    return responses
+
+
 def test_time_of_evaluations_is_not_training_time(recipe, reals, tmp_path, monkeypatch):
-    gan = GAN(dataclasses.replace(recipe, evaluate_every=10))
-    checkpoints = loop.Recorder(gan, Run(tmp_path)).checkpoints
+    monkeypatch.setattr("kerasgan.recorder.plots.write_losses", lambda *_: None)
+    gan = GAN(dataclasses.replace(recipe, evaluate_every=10, checkpoint_every=35))
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    scalars = {"d_accuracy": 0.5}
 
     class Slow(Told):
         def measure(self, *args):
             now[0] += 1000
             return super().measure(*args)
 
-    quality = Quality(gan, Slow([9, 9, 9]), checkpoints, None)
-    quality.resume([])
-    looks = []
-    for iteration in range(1, 31):
-        now[0] += 2.0
-        looks.append(quality.look(iteration, scalars, None))
-    told = [look.evaluation.seconds for look in looks if look.evaluation]
-    assert told == [20, 40, 60]
-    assert looks[9].seconds == 1000
-    assert "took 17 min" in looks[9].lines[0] and "98% of the time" in looks[9].lines[0]
+    run = Run(tmp_path)
+    with Recorder(gan, run, Slow([9, 9, 9])) as recorder:
+        responses = recorded(recorder, range(1, 31), now, 2.0)
+        assert recorder.state() == ", KID 9 faces 50% (x1000, iteration 30)"
+    assert [e.seconds for e in evaluations(run).values()] == [20, 40, 60]
+    assert responses[10].seconds == 1000 and responses[9].seconds == 0
+    assert responses[10].lines == (
+        "An evaluation took 17 min: one every 10 iterations is 98% of the time. Fewer: a larger "
+        "--evaluate-every or a smaller --evaluate-count.",
+    )
+    assert not any(responses[i].lines for i in (9, 11, 20, 30))
 
     # Resumed after iteration 35, its five iterations are reckoned at the new pace.
-    lines = [{"iteration": i + 1, **scalars, **look.log()} for i, look in enumerate(looks)]
-    lines += [{"iteration": i, **scalars} for i in range(31, 36)]
-    gan.iteration.assign(35)
-    quality = Quality(gan, Told([9]), checkpoints, None)
-    quality.resume(lines)
-    for iteration in range(36, 41):
-        now[0] += 3.0
-        look = quality.look(iteration, scalars, None)
-    assert look.evaluation.seconds == 60 + 10 * 3
+    with Recorder(gan, run, Slow([])) as recorder:
+        recorded(recorder, range(31, 36), now, 2.0)
+    with Recorder(gan, run, Slow([9])) as recorder:
+        recorded(recorder, range(36, 41), now, 3.0)
+    assert evaluations(run)[40].seconds == 60 + 10 * 3
+
+
+def test_an_evaluation_changes_nothing(recipe, reals):
+    gan = GAN(recipe)
+    gan.train_on_batch(reals[:4])
+    before = [weight.copy() for weight in gan.generator.get_weights()]
+    told = {"iteration": 1, "seconds": 3.0, "accuracies": [0.25, 0.75], "side": None}
+    first = quality.evaluate(gan, Told([5]), None, **told)
+    assert first == quality.evaluate(gan, Told([5]), None, **told)
+    assert (first.kid_x1000, first.d_accuracy, first.face_frechet) == (5, 0.5, 0.005)
+    assert int(gan.iteration) == 1 and float(gan.slowdown) == 1
+    assert all(map(np.array_equal, before, gan.generator.get_weights()))
+
+
+def test_a_damaged_log_does_not_change_the_learning_rate(recipe, reals, tmp_path):
+    """The line of the rollback is lost; the checkpoint knows of it all the same."""
+    short = dataclasses.replace(recipe, iters=7)
+    run, *_ = run_it(short, reals, tmp_path / "run", collapsing())
+    lines = run.log.read_text().splitlines(keepends=True)
+    run.log.write_text("".join(lines[:5] + ["\0\n"] + lines[6:]))
+    gan = GAN(recipe)
+    recorder = Recorder(gan, run)
+    recorder.restore()
+    with recorder:
+        assert float(gan.slowdown) == 0.5 and recorder.history.rollbacks == []
+    told = Told([280] + [400] * 20, [0.8] + [0.1] * 20)
+    more = dataclasses.replace(recipe, iters=100)
+    run, gan, ending = run_it(more, reals, tmp_path / "run", told)
+    assert "it has been brought back 3 times" in ending.reason
+    assert float(gan.slowdown) == 0.125
 
 
 def test_no_evaluations_no_evaluator(tiny):
-    assert build_evaluator(tiny, None) is None
+    assert quality.build_evaluator(tiny, None) is None
 
 
 @pytest.mark.slow
@@ -265,7 +306,9 @@ def test_a_true_collapse_is_seen_and_brought_back_by_the_command(
         return scalars
 
     monkeypatch.setattr(GAN, "train_on_batch", spoiling)
-    monkeypatch.setattr(watch, "ALIKE", 0.02)  # networks hardly trained draw nearly the same
+    monkeypatch.setattr(
+        watch, "MIN_DIVERSITY", 0.02
+    )  # networks hardly trained draw nearly the same
     more = ("--evaluate-every", 4, "--evaluate-count", 100, "--iters", 12, "--out", out)
     command = words(faces_folder, tmp_path, *more, "--on-collapse", "rollback")
     assert train.main(command) == 0
@@ -273,9 +316,9 @@ def test_a_true_collapse_is_seen_and_brought_back_by_the_command(
     assert "An evaluation took" in said and f"The best generator: {out}/generator-best" in said
     assert "collapse: after iteration 8 the samples are a few pictures over and over" in said
     first, collapsed, mended = evaluations(Run(out)).values()
-    assert collapsed["diversity"] < 0.02 < min(first["diversity"], mended["diversity"])
-    assert first["face_frechet"] is None and first["faces_found"] is None  # noise has no faces
-    assert first["kid_x1000_low"] < first["kid_x1000"] < first["kid_x1000_high"]
+    assert collapsed.diversity < 0.02 < min(first.diversity, mended.diversity)
+    assert first.face_frechet is None and first.faces_found is None  # noise has no faces
+    assert first.kid_x1000_low < first.kid_x1000 < first.kid_x1000_high
     assert (out / "quality.png").exists() and len(spoiled) == 1
     weights = load_generator(out).get_weights()
     assert np.abs(weights[0]).max() > 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import subprocess
 import sys
 
@@ -123,11 +124,36 @@ def test_broken_facts_are_explained(tmp_path, text):
         Run(tmp_path).read_facts()
 
 
+def test_resumptions_are_kept_where_something_differs(tmp_path):
+    run = Run(tmp_path)
+    here = {"device": "CPU, 2 cores", "versions": {"tensorflow": "2.18.0", "python": "3.10.1"}}
+    there = {"device": "a GPU", "versions": {"tensorflow": "2.21.0", "python": "3.10.1"}}
+    run.write_facts({"data": {"count": 10}, **here})
+    assert run.note_resumption(5, here) is None
+    assert run.note_resumption(10, there) == (
+        "This run goes on with device a GPU instead of CPU, 2 cores; tensorflow 2.21.0 instead of "
+        "2.18.0. Its numbers may differ a little from those that it would have had."
+    )
+    assert run.note_resumption(15, there) is None
+    assert run.note_resumption(20, here)
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert facts == {
+        "data": {"count": 10},
+        **here,
+        "resumptions": [{"iteration": 10, **there}, {"iteration": 20, **here}],
+    }
+
+
+def test_a_folder_without_facts_has_no_resumptions(tmp_path):
+    assert Run(tmp_path).note_resumption(5, {"device": "a GPU", "versions": {}}) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_log_is_cut_at_an_iteration_and_a_half_line_is_dropped(tmp_path):
     run = Run(tmp_path)
     lines = "".join(f'{{"iteration": {i}, "d_loss": 0.5}}\n' for i in range(1, 6))
     run.log.write_text("\0\0\n" + lines + '{"iteration": 6, "d_l')
-    assert [line["iteration"] for line in run.cut_log(3)] == [1, 2, 3]
+    assert [line.iteration for line in run.cut_log(3)] == [1, 2, 3]
     assert run.log.read_text() == "".join(lines.splitlines(keepends=True)[:3])
 
 

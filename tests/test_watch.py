@@ -1,55 +1,68 @@
 """What evaluations say of a training's health."""
 
-import dataclasses
-import math
 import re
 
 import pytest
 
 from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
-from kerasgan.watch import Evaluation, Watch
+from kerasgan.watch import Evaluation, judge, may_roll_back, rollbacks_done, target
 
 RECIPE = Recipe(evaluate_every=100, on_collapse="rollback", patience=4)
 
 
-def watch(kids, *, diversities=None, accuracies=None, faces=None, sides=None, rollbacks=()):
-    """A watch that has seen an evaluation of each KID, a hundred iterations apart."""
-    watch = Watch(RECIPE)
-    for place, kid in enumerate(kids):
-        pick = lambda values, usual, place=place: values[place] if values else usual  # noqa: E731
-        watch.evaluations.append(
-            Evaluation(
-                iteration=100 * (place + 1),
-                seconds=1.0 * place,
-                kid_x1000=kid,
-                kid_x1000_low=kid - 5,
-                kid_x1000_high=kid + 5,
-                diversity=pick(diversities, 0.8),
-                d_accuracy=pick(accuracies, 0.7),
-                face_frechet=pick(faces, None),
-                side=pick(sides, None),
-            )
+def evaluations(kids, diversities=None, accuracies=None, faces=None, sides=None):
+    """An evaluation of each KID, a hundred iterations apart."""
+    pick = lambda values, place, usual: values[place] if values else usual  # noqa: E731
+    return [
+        Evaluation(
+            iteration=100 * (place + 1),
+            seconds=1.0 * place,
+            kid_x1000=kid,
+            kid_x1000_low=kid - 5,
+            kid_x1000_high=kid + 5,
+            diversity=pick(diversities, place, 0.8),
+            d_accuracy=pick(accuracies, place, 0.7),
+            face_frechet=pick(faces, place, None),
+            side=pick(sides, place, None),
         )
-    watch.rollbacks = list(rollbacks)
-    return watch
+        for place, kid in enumerate(kids)
+    ]
+
+
+def judged(kids, rolled_back=0, **seen):
+    return judge(evaluations(kids, **seen), RECIPE, rolled_back)
 
 
 def test_the_score_is_the_geometric_mean_of_kid_and_faces():
-    first, second = watch([400, 4], faces=[0.9, 0.0001]).evaluations
+    first, second = evaluations([400, 4], faces=[0.9, 0.0001])
     assert first.score == pytest.approx(600) and second.score == 2
-    assert watch([-3]).evaluations[0].score == 1  # KID without bias may be below 0
+    assert evaluations([-3])[0].score == 1  # KID without bias may be below 0
+
+
+def test_before_the_first_evaluation_there_is_nothing_to_say():
+    verdict = judge([], RECIPE)
+    assert (verdict.collapse, verdict.exhausted, verdict.target) == (None, None, None)
+    assert not verdict.is_best
 
 
 def test_kid_alone_or_faces_alone_do_not_make_the_best():
-    seen = watch([300, 250, 280, 260], faces=[0.5, 0.9, 0.3, 0.4])
-    assert seen.best().iteration == 300
+    kids, faces = [300, 250, 280, 260], [0.5, 0.9, 0.3, 0.4]
+    best = [judged(kids[:n], faces=faces[:n]).is_best for n in range(1, 5)]
+    assert best == [True, False, True, False]
+    assert judged(kids, faces=faces).target.iteration == 300
 
 
 def test_samples_all_alike_are_never_the_best():
-    seen = watch([300, 100, 320], diversities=[0.8, 0.1, 0.8])
-    assert seen.best().iteration == 100
-    assert seen.target(None).iteration == 100
+    assert judged([300, 100, 320], diversities=[0.8, 0.1, 0.8]).target.iteration == 100
+    assert not judged([300, 100], diversities=[0.8, 0.1]).is_best
+    assert judged([300, 100], diversities=[0.1, 0.1]).target is None
+
+
+def test_judging_changes_nothing():
+    seen = evaluations([500, 300, 400, 380, 420])
+    before = list(seen)
+    assert judge(seen, RECIPE) == judge(seen, RECIPE) and seen == before
 
 
 @pytest.mark.parametrize(
@@ -63,11 +76,11 @@ def test_samples_all_alike_are_never_the_best():
         ([900, 800, 700, 600], {"diversities": [0.1, 0.1, 0.1, 0.1]}),  # slow, but it learns
         ([500, 400, 300], {"accuracies": [1.0, 1.0, 1.0]}),  # D wins, but G learns
         ([300, 400, 400, 400, 300], {}),
-        ([300, 400, 400, 500, 400], {"rollbacks": [300]}),  # before it went back
+        ([300, 400, 400, 500, 400], {"rolled_back": 300}),  # before it went back
     ],
 )
 def test_a_healthy_training_is_left_alone(kids, seen):
-    assert watch(kids, **seen).collapse() is None
+    assert judged(kids, **seen).collapse is None
 
 
 @pytest.mark.parametrize(
@@ -80,46 +93,38 @@ def test_a_healthy_training_is_left_alone(kids, seen):
     ],
 )
 def test_a_collapse_is_named_in_plain_words(kids, seen, words):
-    reason = watch(kids, **seen).collapse()
+    reason = judged(kids, **seen).collapse
     assert reason and re.search(words, reason)
 
 
 def test_pictures_that_have_grown_begin_anew():
     """A stage just begun is worse than the last one's end; only its own weights fit."""
-    seen = watch([300, 100, 500, 480, 470], sides=[32, 32, 64, 64, 64])
-    assert seen.collapse() is None and seen.exhausted() is None
-    assert seen.target(64).iteration == 500 and seen.target(32).iteration == 200
-    assert seen.target(128) is None
+    seen = evaluations([300, 100, 500, 480, 470], sides=[32, 32, 64, 64, 64])
+    verdict = judge(seen, RECIPE)
+    assert verdict.collapse is None and verdict.exhausted is None
+    assert verdict.target == target(seen, 64) == seen[4]
+    assert target(seen, 32).iteration == 200 and target(seen, 128) is None
 
 
 def test_patience_ends_when_nothing_has_been_better():
-    assert watch([500, 300, 310, 310, 310]).exhausted() is None
+    assert judged([500, 300, 310, 310, 310]).exhausted is None
     assert "4 evaluations were no better than after iteration 200" == (
-        watch([500, 300, 310, 310, 310, 310]).exhausted()
+        judged([500, 300, 310, 310, 310, 310]).exhausted
     )
-    assert watch([500, 300, 310, 310, 310, 290]).exhausted() is None
+    assert judged([500, 300, 310, 310, 310, 290]).exhausted is None
 
 
 def test_patience_begins_anew_after_a_rollback():
-    assert watch([500, 300, 310, 310, 310, 310, 310], rollbacks=[400]).exhausted() is None
-    assert watch([500, 300, 310, 310, 310, 310, 310], rollbacks=[300]).exhausted()
+    assert judged([500, 300, 310, 310, 310, 310, 310], rolled_back=400).exhausted is None
+    assert judged([500, 300, 310, 310, 310, 310, 310], rolled_back=300).exhausted
 
 
-def test_rollbacks_are_bounded_and_each_halves_the_rate():
-    seen = watch([300], rollbacks=[1, 2])
-    assert seen.slowdown == 0.25 and seen.may_roll_back
-    seen.rollbacks.append(3)
-    assert seen.slowdown == 0.125 and not seen.may_roll_back
-
-
-def test_a_log_gives_back_what_was_seen():
-    known = watch([300, 200], faces=[0.5, 0.4]).evaluations
-    values = [dataclasses.asdict(e) for e in known]
-    lines = [{"iteration": e.pop("iteration"), "d_loss": 1.0, "evaluation": e} for e in values]
-    lines.insert(1, {"iteration": 150, "d_loss": math.nan, "rolled_back_to": 100})
-    fresh = Watch(RECIPE)
-    fresh.recall(lines)
-    assert fresh.evaluations == known and fresh.rollbacks == [150]
+@pytest.mark.parametrize(
+    ("slowdown", "done", "may"), [(1, 0, True), (0.5, 1, True), (0.25, 2, True), (0.125, 3, False)]
+)
+def test_rollbacks_are_bounded_and_counted_by_the_rate(slowdown, done, may):
+    assert rollbacks_done(slowdown) == done and may_roll_back(RECIPE, slowdown) is may
+    assert not may_roll_back(Recipe(), slowdown)
 
 
 @pytest.mark.parametrize("typed", [{"on_collapse": "rollback"}, {"patience": 3}])
