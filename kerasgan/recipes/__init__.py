@@ -1,4 +1,13 @@
-"""Recipes: every hyperparameter of a training, and the presets among them."""
+"""Recipes: every hyperparameter of a training, and the presets among them.
+
+Example:
+
+>>> import dataclasses
+>>> from kerasgan.recipes import PRESETS, resolve
+>>> recipe = dataclasses.replace(PRESETS["progressive"], size=16, iters=2_000)
+>>> resolve(recipe, precision="float32").stages
+'4:500,8:250+250,16:250+rest'
+"""
 
 from kerasgan.recipes.flags import add_flags, apply, overrides, refused_changes
 from kerasgan.recipes.presets import PRESETS
