@@ -1,15 +1,13 @@
 """Values that make no sense together, one row each."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from kerasgan.recipes.rules import flag
 from kerasgan.recipes.traits import LABEL_FIELDS, LABELLED, SIGNED, SMOOTH, as_typed
 
-if TYPE_CHECKING:
-    from kerasgan.recipes.schema import Recipe
-
-Words = str | Callable[["Recipe"], str]  # a text, in which {r.size} is the recipe's size
+Recipe = Any  # that of kerasgan.recipes.schema, which imports this module to check itself
+Words = str | Callable[[Recipe], str]  # a text, in which {r.size} is the recipe's size
 
 
 class Clash(NamedTuple):
@@ -22,12 +20,12 @@ class Clash(NamedTuple):
         typed: what to type.
     """
 
-    wrong: "Callable[[Recipe], object]"
+    wrong: Callable[[Recipe], object]
     rule: Words
     received: Words
     typed: Words
 
-    def message(self, recipe: "Recipe") -> str:
+    def message(self, recipe: Recipe) -> str:
         """Returns the one line that a recipe which has them is refused with."""
         rule, received, typed = (
             words.format(r=recipe) if isinstance(words, str) else words(recipe)
@@ -36,16 +34,16 @@ class Clash(NamedTuple):
         return f"{rule}. Received: {received}. {typed}."
 
 
-def first(recipe: "Recipe") -> str | None:
+def first(recipe: Recipe) -> str | None:
     """Returns what is said of the first clash in a recipe, None where there is none."""
     return next((clash.message(recipe) for clash in CLASHES if clash.wrong(recipe)), None)
 
 
-def _penalties(recipe: "Recipe") -> list[str]:
+def _penalties(recipe: Recipe) -> list[str]:
     return [name for name in ("r1", "r2", "gp") if getattr(recipe, name)]
 
 
-def _typed_penalties(recipe: "Recipe") -> str:
+def _typed_penalties(recipe: Recipe) -> str:
     return ", ".join(f"{flag(name)} {getattr(recipe, name)}" for name in _penalties(recipe))
 
 
