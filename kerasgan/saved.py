@@ -89,11 +89,7 @@ class Facts:
 
 
 class SavedGenerator:
-    """A trained generator, to draw with.
-
-    >>> generator = load("outputs/000-article-lite")  # doctest: +SKIP
-    >>> generator.draw(latents.draw(2, generator.latent_dim, seed=0)).shape  # doctest: +SKIP
-    (2, 64, 64, 3)
+    """A trained generator, to draw with; see `load`.
 
     Args:
         model: latents (B, D), or [latents, conditions (B, C)], to pictures (B, H, W, 1 or 3) in
@@ -193,6 +189,10 @@ def write(path: Path, model: "keras.Model", facts: Facts | None = None) -> None:
 
 def load(place: str | Path) -> SavedGenerator:
     """Loads a trained generator.
+
+    >>> generator = saved.load("outputs/000-article-lite")
+    >>> generator.draw(latents.draw(8, generator.latent_dim, seed=0)).shape
+    (8, 64, 64, 3)
 
     Args:
         place: a run's folder, or any generator's `.keras` file.

@@ -1,6 +1,7 @@
 """A generator's file: written, read back, drawn with; and files that mean harm or are damaged."""
 
 import dataclasses
+import doctest
 import json
 import random
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import kerasgan
+from kerasgan import latents as latents_module
 from kerasgan import models, saved
 from kerasgan.backend import keras, tf
 from kerasgan.conditions import Conditions
@@ -83,6 +85,17 @@ def test_load_from_run_and_file(tmp_path, tiny):
     latents = tf.ones((1, 8))
     for path in (tmp_path, tmp_path / "generator.keras", str(tmp_path)):
         np.testing.assert_array_equal(saved.load(path).pictures(latents), generator(latents))
+
+
+def test_the_example_is_true(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = dataclasses.replace(PRESETS["article-lite"], precision="float32")
+    place = tmp_path / "outputs" / "000-article-lite" / "generator.keras"
+    saved.write(place, models.build_portable_generator(recipe))
+    (example,) = doctest.DocTestFinder().find(
+        saved.load, globs={"saved": saved, "latents": latents_module}
+    )
+    assert doctest.DocTestRunner().run(example) == (0, 2)
 
 
 def test_a_file_says_all_that_there_is_to_know(tmp_path, tiny):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import backend, data, dry_run, loop, pace, train
+from kerasgan import backend, data, dry_run, loop, pace, saved, train
 from kerasgan.backend import keras, tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
@@ -84,6 +84,7 @@ def test_a_run_leaves_what_the_readme_says(whole):
     assert facts["data"]["source"] == source and facts["data"]["count"] == 10
     assert facts["device"] and facts["versions"]["keras"] == keras.__version__
     assert "broken.jpg" in run.rejected.read_text()
+    assert saved.load(run.folder).facts.crop == facts["data"]["crop"] == "auto"
     log = run.read_log()
     assert [line.iteration for line in log] == list(range(1, 21))
     assert all(np.isfinite(line.scalars[name]) for line in log for name in SCALARS)
