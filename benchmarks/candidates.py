@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import machine
 
-from kerasgan import backend, cli, data, images, latents, metrics, models, recipes
+from kerasgan import backend, cli, data, images, latents, metrics, recipes, saved
 from kerasgan.data.batches import Ahead, Batches
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
@@ -126,7 +126,7 @@ def measure(name: str, words: str, seed: int, args: argparse.Namespace) -> Itera
     ends = sorted(60 * minutes for minutes in args.minutes)
     now = time.process_time if args.processor else time.perf_counter
     for spent in trained(gan, Batches.of(pictures, recipe), ends, now, name):
-        drawn = models.generate(gan.shown_generator, latents.draw(args.count, recipe.latent_dim, 0))
+        drawn = saved.draw(gan.shown_generator, latents.draw(args.count, recipe.latent_dim, 0))
         figures = evaluator.compare(evaluator.describe(drawn))
         stem = f"{name.replace('/', '_')}-seed{seed}-{spent.seconds / 60:.0f}min"
         images.write_png(args.out / f"{stem}.png", images.make_grid(drawn[:SHOWN]))

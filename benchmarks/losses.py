@@ -16,7 +16,7 @@ import machine
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from kerasgan import backend, cli, data, latents, metrics, models, recipes
+from kerasgan import backend, cli, data, latents, metrics, recipes, saved
 from kerasgan.data.batches import Batches
 from kerasgan.files import atomic_path
 from kerasgan.gan import GAN
@@ -137,7 +137,7 @@ def train(gan: GAN, pictures: data.Pictures, iters: int) -> float:
 
 def draw(gan: GAN) -> np.ndarray:
     """Draws samples, uint8 (COUNT, H, W, C), of the same seed for all."""
-    return models.generate(gan.shown_generator, latents.draw(COUNT, gan.recipe.latent_dim, seed=0))
+    return saved.draw(gan.shown_generator, latents.draw(COUNT, gan.recipe.latent_dim, seed=0))
 
 
 def relative_cost(gan: GAN, base: GAN, pictures: data.Pictures) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from kerasgan import data, metrics, models
+from kerasgan import data, metrics, saved
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
@@ -52,7 +52,7 @@ def figures(gan: GAN, reals: data.Pictures, count: int) -> str:
     step = gan.recipe.size // reals.pixels.shape[1]  # fakes are enlarged by repeating each pixel
 
     def draw(latents: np.ndarray) -> np.ndarray:
-        return models.generate(gan.shown_generator, latents)[:, ::step, ::step]
+        return saved.draw(gan.shown_generator, latents)[:, ::step, ::step]
 
     ours, floor = evaluator.measure(draw, gan.recipe.latent_dim), evaluator.floor()
     kid, face = "efficientnet-lite0", "face"

@@ -1,11 +1,11 @@
-"""What every command shares: one-line errors, exit codes, progress bars."""
+"""What every command shares: a parser, rules, one-line errors, exit codes, progress bars."""
 
 import argparse
 import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from tqdm import tqdm
@@ -17,13 +17,15 @@ INTERRUPTED = 128 + signal.SIGINT
 SIGPIPE = 13  # which Windows does not name
 BROKEN_PIPE = 128 + SIGPIPE
 
+Rule = tuple[str, object, bool]  # in words, what was received, whether it holds
+
 
 class Parser(argparse.ArgumentParser):
     """Reports a mistake on the command line as every other one, in one line."""
 
     def __init__(self, **options: Any) -> None:
         # An abbreviation that works today would break with the next flag.
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, **{"formatter_class": HelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message.rstrip('.')}. For all flags type: {self.prog} --help")
@@ -41,13 +43,39 @@ def value(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return parsed
 
 
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each flag's default, except for flags that have none to show."""
+class HelpFormatter(argparse.HelpFormatter):
+    """Shows each flag's default, the value or what `unset` says of it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.default == argparse.SUPPRESS:
-            return action.help
-        return super()._get_help_string(action)
+        words = getattr(action, "unset", None)
+        if words is None and not _is_nothing(action.default):
+            words = "%(default)s"
+        return action.help if words is None else f"{action.help} (default: {words})"
+
+
+def _is_nothing(default: Any) -> bool:
+    return default is None or default is False or default == argparse.SUPPRESS
+
+
+def unset(action: argparse.Action, words: str) -> None:
+    """Tells `--help` what happens where a flag is left out whose default is None.
+
+    Args:
+        action: what `add_argument` returned.
+        words: shown in the place of the default.
+    """
+    action.unset = words.replace("%", "%%")  # type: ignore[attr-defined]
+
+
+def require(rules: Iterable[Rule]) -> None:
+    """Raises UserError for the first rule that does not hold.
+
+    Args:
+        rules: each the rule in words, what was received, and whether it holds.
+    """
+    for rule, received, holds in rules:
+        if not holds:
+            raise UserError(f"{rule}. Received: {received}.")
 
 
 def progress(total: int, description: str, unit: str = "it", **options: Any) -> tqdm:

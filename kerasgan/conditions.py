@@ -11,6 +11,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,22 @@ class Conditions:
 def split_names(text: str) -> tuple[str, ...]:
     """Returns the attributes that a recipe's `conditions` names, with commas between them."""
     return tuple(text.split(","))
+
+
+def parse(value: Any, place: Path) -> Conditions:
+    """Reads conditions from a file's JSON.
+
+    Args:
+        value: what `Conditions.to_json` returned.
+        place: the file, for the message.
+
+    Raises:
+        UserError: it is something else.
+    """
+    try:
+        return Conditions.from_json(value)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{place} should hold conditions. Received: {error}.") from error
 
 
 def unknown(rule: str, name: str, names: Sequence[str]) -> UserError:

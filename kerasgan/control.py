@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasgan import images, latents, models, runs
+from kerasgan import images, latents, runs, saved
 from kerasgan.backend import keras
 from kerasgan.conditions import Conditions
 from kerasgan.recipes import Recipe
@@ -40,11 +40,11 @@ class Control(NamedTuple):
         With conditions, it has a row for each and a column for each latent.
         """
         if self.conditions is None:
-            return images.make_grid(models.generate(generator, self.latents))
+            return images.make_grid(saved.draw(generator, self.latents))
         columns, rows = len(self.latents), self.conditions.vectors()
         every = np.tile(self.latents, (len(rows), 1))
         conditions = np.repeat(rows, columns, axis=0)
-        return images.make_grid(models.generate(generator, every, conditions), columns)
+        return images.make_grid(saved.draw(generator, every, conditions), columns)
 
 
 def _control_latents(count: int, recipe: Recipe, run: Run) -> np.ndarray:

@@ -2,27 +2,97 @@
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from kerasgan import cli, data, images, latents, metrics
+from kerasgan import cli, data, drawing, images, metrics, saved
 from kerasgan.data.decode import Rejected, open_upright
 from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
-from kerasgan.runs import Run, latent_dim, load_conditions, load_generator
+from kerasgan.runs import Run
+from kerasgan.saved import SUFFIX, SavedGenerator
 
-if TYPE_CHECKING:
-    import keras
-
-CHUNK = 64  # pictures drawn between two steps of the progress bar
 MAX_COUNT = 50_000  # pictures: as many as the literature takes
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with `argv`, or the command line's words, and returns its exit code."""
+    return cli.run(_command, argv)
+
+
+def _command(argv: Sequence[str] | None) -> None:
+    args = build_parser().parse_args(argv)
+    cli.require(rules(args))
+    report, sheet = measure(args)
+    out = args.out or default_out(args.source)
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(f"\n{metrics.table(report)}\n")
+    print(out)
+    if args.sheet:
+        stem = out.stem.removesuffix("evaluation").removesuffix("-")
+        path = out.with_name(f"{stem}-memorisation.png" if stem else "memorisation.png")
+        images.write_png(path, sheet)
+        print(path)
+
+
+def build_parser() -> cli.Parser:
+    """Builds the command line."""
+    parser = cli.Parser(
+        prog="python -m kerasgan.evaluate",
+        description="Measure a generator's pictures against real ones: KID, Frechet distance, "
+        "precision and recall, faces found, and the nearest training pictures.",
+    )
+    add = parser.add_argument
+    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, or "
+        "pictures: a folder, an archive, arrays")  # fmt: skip
+    pictures = add("--data", metavar="SOURCE", help="the real pictures")
+    cli.unset(pictures, "those of the run")
+    limit = add("--limit", type=int, metavar="N", help="use the first N real pictures only")
+    cli.unset(limit, "as the run did, or all of --data")
+    crop = add("--crop", choices=data.CROPS, help="cut of the real pictures")
+    cli.unset(crop, "as the run did, or auto for --data")
+    add("--cache", type=Path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
+        "and the features of real ones are kept")  # fmt: skip
+    size = add("--size", type=int, metavar="N", help="side that pictures of a folder are brought "
+        "to")  # fmt: skip
+    cli.unset(size, "that of the first one")
+    add("-n", type=int, default=metrics.COUNT, metavar="N", help="pictures to measure")
+    add("--seed", type=int, default=0, help="of the latents, and of KID's subsets")
+    features = add("--features", action="append", choices=list(metrics.FEATURES),
+        help="may be repeated")  # fmt: skip
+    cli.unset(features, " and ".join(metrics.DEFAULT_FEATURES))
+    add("--features-weights", type=Path, metavar="FILE", help="weights of --features inception")
+    add("--no-detection", action="store_true", help="do not look for faces; saves half the time")
+    add("--sheet", action="store_true", help="write a picture of the samples closest to training "
+        "pictures, beside those")  # fmt: skip
+    out = add("--out", type=Path, metavar="FILE", help="where the report goes")
+    cli.unset(out, "evaluation.json in the run; of other things, NAME-evaluation.json beside them")
+    return parser
+
+
+def rules(args: argparse.Namespace) -> list[cli.Rule]:
+    """Returns what flags should be, alone and together."""
+    out, weights, least = args.out, args.features_weights, metrics.MIN_COUNT
+    inception = "inception" in (args.features or ())
+    return [
+        (f"`-n` should be from {least} to {MAX_COUNT}", args.n, least <= args.n <= MAX_COUNT),
+        ("`--seed` should be at least 0", args.seed, args.seed >= 0),
+        ("`--out` should end in .json", out, out is None or out.suffix.lower() == ".json"),
+        ("`--features-weights` is for --features inception", weights, not weights or inception),
+        (
+            f"What to measure should be a run's folder, a {SUFFIX} file or pictures",
+            f"{args.source}, which does not exist",
+            args.source.exists(),
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -48,32 +118,24 @@ def generator_file(path: Path) -> Path | None:
         run = Run(path)
         is_run = run.generator.exists() or (path / "recipe.json").exists()
         return run.generator if is_run else None
-    return path if path.suffix == ".keras" else None
+    return path if path.suffix == SUFFIX else None
 
 
-def draw_samples(generator: "keras.Model", file: Path, count: int, seed: int) -> Samples:
+def draw_samples(generator: SavedGenerator, count: int, seed: int) -> Samples:
     """Draws pictures from a generator; the i-th of a seed is the same whatever `count` is.
 
     Args:
-        generator: latents (B, D) to pictures in [-1, 1].
-        file: that it was loaded from.
+        generator: of a file.
         count: how many.
         seed: of the latents.
     """
-    from kerasgan import models
-
-    drawn = latents.draw(count, latent_dim(generator), seed)
-    known = load_conditions(file)  # as frequent as in the training pictures
-    asked = None if known is None else known.draw(count, seed).vectors()
-    parts = []
-    with cli.progress(count, "Drawing", unit=" pictures", delay=1, leave=False) as bar:
-        for start in range(0, count, CHUNK):
-            chunk = slice(start, start + CHUNK)
-            given = () if asked is None else (asked[chunk],)
-            parts.append(models.generate(generator, drawn[chunk], *given))
-            bar.update(len(parts[-1]))
+    file, known = generator.file, generator.conditions
+    if file is None:
+        raise ValueError("A generator to measure should be a file's. Received: one of none.")
+    drawn = known.draw(count, seed).vectors() if known else None  # as in the training pictures
+    pictures = drawing.draw_many(generator, count, seed=seed, conditions=drawn)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Samples(np.concatenate(parts), {"path": str(file), "sha256": sha256})
+    return Samples(pictures, {"path": str(file), "sha256": sha256})
 
 
 def load_samples(
@@ -131,72 +193,22 @@ def side_of_first(source: Path, cache: Path) -> int:
     raise UserError(f"There should be a picture to measure. Received: {source}, with none.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(
-        prog="python -m kerasgan.evaluate",
-        description="Measure a generator's pictures against real ones: KID, Frechet distance, "
-        "precision and recall, faces found, and the nearest training pictures.",
-        formatter_class=cli.HelpFormatter,
-    )
-    add = parser.add_argument
-    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, or "
-        "pictures: a folder, an archive, arrays")  # fmt: skip
-    add("--data", metavar="SOURCE", help="the real pictures; those of the run unless given")
-    add("--limit", type=int, metavar="N", help="use the first N real pictures only")
-    add("--crop", choices=data.CROPS, help="cut of the real pictures; auto unless given")
-    add("--cache", type=Path, metavar="DIR", help="where prepared pictures and the features of "
-        f"real ones are kept; {data.CACHE} unless given")  # fmt: skip
-    add("--size", type=int, metavar="N", help="side that pictures of a folder are brought to; "
-        "that of the first one unless given")  # fmt: skip
-    add("-n", type=int, default=metrics.COUNT, metavar="N", help="pictures to measure")
-    add("--seed", type=int, default=0, help="of the latents, and of KID's subsets")
-    add("--features", action="append", choices=list(metrics.FEATURES), help="may be repeated; "
-        f"{' and '.join(metrics.DEFAULT_FEATURES)} unless given")  # fmt: skip
-    add("--features-weights", type=Path, metavar="FILE", help="weights of --features inception")
-    add("--no-detection", action="store_true", help="do not look for faces; saves half the time")
-    add("--sheet", action="store_true", help="write a picture of the samples closest to training "
-        "pictures, beside those")  # fmt: skip
-    add("--out", type=Path, metavar="FILE", help="evaluation.json in the run unless given")
-    return parser
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Raises UserError for a flag that is out of its range or clashes with another."""
-    out, weights, least = args.out, args.features_weights, metrics.MIN_COUNT
-    inception = "inception" in (args.features or ())
-    rules = [
-        (f"`-n` should be from {least} to {MAX_COUNT}", args.n, least <= args.n <= MAX_COUNT),
-        ("`--seed` should be at least 0", args.seed, args.seed >= 0),
-        ("`--out` should end in .json", out, out is None or out.suffix.lower() == ".json"),
-        ("`--features-weights` is for --features inception", weights, not weights or inception),
-    ]
-    for rule, received, holds in rules:
-        if not holds:
-            raise UserError(f"{rule}. Received: {received}.")
-    if not args.source.exists():
-        raise UserError(
-            "What to measure should be a run's folder, a .keras file or pictures. Received: "
-            f"{args.source}, which does not exist."
-        )
-
-
-def _load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pictures:
+def load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pictures:
     """Loads the real pictures: those of --data, else those of the run, or of the file's run."""
-    run = args.source if args.source.is_dir() else args.source.parent
+    run = Run(args.source if args.source.is_dir() else args.source.parent)
+    typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
+    typed = {name: value for name, value in typed.items() if value is not None}
     fingerprint = None
     if args.data is not None:
-        request = data.Request(args.data)
-    elif (run / "run.json").exists():
-        used = Run(run).read_facts()["data"]
-        request, fingerprint = data.Request.from_json(used), used["fingerprint"]
+        request = data.Request(args.data, **typed)
+    elif (run.folder / "run.json").exists():
+        request = run.read_request(typed)
+        fingerprint = run.read_facts()["data"]["fingerprint"]
     else:
         raise UserError(
             "`--data` should name the real pictures to measure against, since only a run knows "
             f"its own. Received: none, with {args.source}."
         )
-    typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
-    typed = {name: value for name, value in typed.items() if value is not None}
-    request = dataclasses.replace(request, **typed)
     pictures = data.load_request(request, size=size, channels=channels)
     print(data.describe(pictures))
     if fingerprint not in (None, pictures.fingerprint):
@@ -204,69 +216,50 @@ def _load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pict
     return pictures
 
 
-def _square(generator: "keras.Model", args: argparse.Namespace) -> tuple[int, int]:
-    """Returns side and channels of a generator's pictures."""
-    height, width, channels = generator.output_shape[1:]
-    if height is None or height != width or args.size not in (None, height):
+def square_of(generator: SavedGenerator, size: int | None) -> int:
+    """Returns the side of a generator's pictures.
+
+    Raises:
+        UserError: they are no squares, or another `size` is asked for.
+    """
+    height, width = generator.height, generator.width
+    if height is None or height != width or size not in (None, height):
         raise UserError(
             "A generator's pictures are measured at their own size, which should be a square. "
-            f"Received: {width}x{height}{f' and --size {args.size}' if args.size else ''}."
+            f"Received: {width}x{height}{f' and --size {size}' if size else ''}."
         )
-    return height, channels
+    return height
 
 
-def _measure(args: argparse.Namespace) -> tuple[dict[str, Any], np.ndarray]:
+def measure(args: argparse.Namespace) -> tuple[dict[str, Any], np.ndarray]:
     """Loads and draws what is asked for, and measures it."""
-    cache = args.cache or data.CACHE
-    file = generator_file(args.source)
-    if file is not None:
-        generator = load_generator(file if file.exists() else args.source)
-        size, channels = _square(generator, args)
+    generator = None
+    if generator_file(args.source) is not None:
+        generator = saved.load(args.source)
+        size, channels = square_of(generator, args.size), generator.channels
     else:
-        generator = None
-        size, channels = args.size or side_of_first(args.source, cache), 3
+        size, channels = args.size or side_of_first(args.source, args.cache), 3
     evaluator = metrics.Evaluator(
-        _load_reals(args, size, channels),
+        load_reals(args, size, channels),
         count=args.n,
         seed=args.seed,
         features=args.features or metrics.DEFAULT_FEATURES,
         detect=not args.no_detection,
         weights=args.features_weights,
     )
-    if generator is not None and file is not None:
-        samples = draw_samples(generator, file, args.n, args.seed)
+    if generator is not None:
+        samples = draw_samples(generator, args.n, args.seed)
     else:
-        samples = load_samples(args.source, size, channels, args.n, args.seed, cache)
+        samples = load_samples(args.source, size, channels, args.n, args.seed, args.cache)
     return evaluate(evaluator, samples)
 
 
-def _default_out(source: Path) -> Path:
-    """In the run; beside a file or a folder of pictures, and named after it."""
+def default_out(source: Path) -> Path:
+    """Returns a place in the run; beside a file or a folder of pictures, and named after it."""
     if source.is_dir() and generator_file(source):
         return source / "evaluation.json"
     return source.with_name(f"{source.stem}-evaluation.json")
 
 
-def _command(argv: Sequence[str] | None) -> None:
-    args = _parser().parse_args(argv)
-    _check(args)
-    report, sheet = _measure(args)
-    out = args.out or _default_out(args.source)
-    with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"\n{metrics.table(report)}\n")
-    print(out)
-    if args.sheet:
-        stem = out.stem.removesuffix("evaluation").removesuffix("-")
-        path = out.with_name(f"{stem}-memorisation.png" if stem else "memorisation.png")
-        images.write_png(path, sheet)
-        print(path)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command with `argv`, or the command line's words, and returns its exit code."""
-    return cli.run(_command, argv)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

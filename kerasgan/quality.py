@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerasgan import models
+from kerasgan import saved
 from kerasgan.cli import duration
 from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
@@ -56,7 +56,7 @@ def evaluate(
     drawn = conditions.draw(recipe.evaluate_count, recipe.seed) if conditions else None
     inputs = () if drawn is None else (drawn.vectors(),)
     figures = evaluator.measure(
-        lambda latents: models.generate(gan.shown_generator, latents, *inputs), recipe.latent_dim
+        lambda latents: saved.draw(gan.shown_generator, latents, *inputs), recipe.latent_dim
     )
     first = figures[evaluator.networks[0].name]
     diversity, of_faces = first["diversity"], {}

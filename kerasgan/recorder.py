@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasgan import images, models, plots, quality, runs
+from kerasgan import images, models, plots, quality, runs, saved
 from kerasgan.checkpoints import Checkpoints, Schedule
 from kerasgan.control import Control
 from kerasgan.errors import UserError
@@ -266,7 +266,7 @@ class Recorder:
 
     def _write_generator(self, path: Path) -> None:
         self.portable.set_weights(self.gan.shown_generator.get_weights())
-        runs.write_generator(path, self.portable, self.conditions)
+        saved.write(path, self.portable, saved.Facts(self.run.crop(), self.conditions))
 
     def _write_grid(self, iteration: int) -> None:
         grid = self.control.grid(self.gan.shown_generator)

@@ -19,21 +19,23 @@ outputs/000-article-lite/
 """
 
 import dataclasses
+import hashlib
 import json
+import os
+import platform
 import re
+import secrets
 import shlex
 import shutil
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, is_zipfile
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kerasgan import images
+from kerasgan import conditions, data, images
 from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
 from kerasgan.data.conditions import find_conditions
@@ -41,15 +43,13 @@ from kerasgan.errors import UserError
 from kerasgan.files import LEFTOVERS, atomic_path
 from kerasgan.log import Line
 from kerasgan.recipes import Recipe
-
-if TYPE_CHECKING:
-    import keras
-
-# What Keras raises, for files that are no model or a damaged one.
-_NO_MODEL = (OSError, ValueError, TypeError, KeyError, AttributeError, BadZipFile, zlib.error)
+from kerasgan.saved import GENERATOR
+from kerasgan.text import printable
 
 OUTPUTS = Path("outputs")  # where runs are kept
-CONDITIONS = "conditions.json"  # in a run and in the generator's file
+MACHINE = "machine"  # in a run's facts: the mark of the machine that it was begun on
+MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid")
+RECORDED = ("source", "limit", "crop", "seed")  # of a `data.Request`
 PREVIEW = 25  # reals in the preview, 5x5
 
 
@@ -66,7 +66,7 @@ class Run:
         self.checkpoints = self.folder / "checkpoints"
         self.events = self.folder / "events"
         self.log = self.folder / "log.jsonl"
-        self.generator = self.folder / "generator.keras"
+        self.generator = self.folder / GENERATOR
         self.best_generator = self.folder / "generator-best.keras"
         self.losses = self.folder / "losses.png"
         self.quality = self.folder / "quality.png"
@@ -74,7 +74,7 @@ class Run:
         self.rejected = self.folder / "rejected.csv"
         self.control_latents = self.folder / "control_latents.npy"
         self.control_conditions = self.folder / "control_conditions.json"
-        self.conditions = self.folder / CONDITIONS
+        self.conditions = self.folder / "conditions.json"
 
     def require_new(self) -> None:
         """Raises UserError if something is there already: a run is never overwritten."""
@@ -146,9 +146,9 @@ class Run:
         """
         path = self.folder / "run.json"
         facts = _read_json(path)
-        wanted = {"source", "limit", "crop", "cache", "fingerprint", "count"}
-        data = facts.get("data")
-        if missing := sorted(wanted - (data.keys() if isinstance(data, dict) else set())):
+        wanted = {"source", "limit", "crop", "fingerprint", "count"}
+        used = facts.get("data")
+        if missing := sorted(wanted - (used.keys() if isinstance(used, dict) else set())):
             raise UserError(f"{path} should say what data was used. Received: no {missing[0]}.")
         return facts
 
@@ -178,6 +178,35 @@ class Run:
             f"This run goes on with {'; '.join(changes)}. Its numbers may differ a little from "
             "those that it would have had."
         )
+
+    def read_request(self, typed: Mapping[str, Any] | None = None) -> data.Request:
+        """Returns which pictures are wanted: those of the run, but for what was typed.
+
+        A run may come from elsewhere, so its file chooses no path here. The source is the recorded
+        one only where that is a word for known pictures, or where the run was begun on this
+        machine by this user. The cache is never the recorded one.
+
+        Args:
+            typed: fields of a `data.Request`, by their names.
+
+        Raises:
+            UserError: the source has to be typed, or the folder is no run.
+        """
+        typed, facts = typed or {}, self.read_facts()
+        recorded = {name: facts["data"].get(name) for name in RECORDED if name in facts["data"]}
+        request = dataclasses.replace(data.Request.from_json(recorded), **typed)
+        if "source" in typed or request.source in data.WORDS or is_this_machine(facts.get(MACHINE)):
+            return request
+        raise UserError(
+            "A run from another machine should be told where its pictures are. Received: "
+            f"{self.folder}, which was begun elsewhere with {printable(request.source)}. "
+            "Type --data SOURCE."
+        )
+
+    def crop(self) -> str | None:
+        """Returns how the run's pictures were cut; None where nothing is known of them."""
+        path = self.folder / "run.json"
+        return self.read_facts()["data"]["crop"] if path.exists() else None
 
     def read_log(self) -> list[Line]:
         """Returns the log's lines in order; a line that a crash cut short is left out."""
@@ -229,15 +258,44 @@ def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
     from kerasgan import backend
 
     used = {"fingerprint": pictures.fingerprint, "count": len(pictures.pixels)}
-    if conditions := find_conditions(pictures, recipe.conditions):
-        used["conditions"] = conditions.fingerprint
-        write_conditions(run.conditions, conditions.examples(recipe.seed))
+    if known := find_conditions(pictures, recipe.conditions):
+        used["conditions"] = known.fingerprint
+        write_conditions(run.conditions, known.examples(recipe.seed))
     run.write_recipe(recipe)
-    run.write_facts({"data": pictures.request.to_json() | used, **backend.environment()})
+    run.write_facts(
+        {"data": _recorded(pictures) | used, MACHINE: mark_of_machine(), **backend.environment()}
+    )
     shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
     order = np.random.default_rng(recipe.seed).permutation(len(pictures.pixels))
     preview = pictures.pixels[np.sort(order[:PREVIEW])]
     images.write_png(run.reals, images.make_grid(preview, columns=5))
+
+
+def _recorded(pictures: Pictures) -> dict[str, Any]:
+    """Returns what was asked for, but for the cache, which is not the run's."""
+    asked = pictures.request.to_json()
+    return {name: asked[name] for name in RECORDED}
+
+
+def mark_of_machine() -> dict[str, str]:
+    """Returns a mark by which a run is known again here, and which says nothing elsewhere."""
+    salt = secrets.token_hex(16)
+    return {"salt": salt, "sha256": _salted(salt)}
+
+
+def is_this_machine(mark: Any) -> bool:
+    """Whether a mark was made on this machine, by this user."""
+    if not isinstance(mark, dict) or not isinstance(mark.get("salt"), str):
+        return False
+    return mark.get("sha256") == _salted(mark["salt"])
+
+
+def _salted(salt: str) -> str:
+    known = [platform.node(), os.path.expanduser("~"), salt]
+    for path in MACHINE_IDS:
+        with suppress(OSError):
+            known.append(Path(path).read_text(errors="replace"))
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def next_run_folder(outputs: Path, preset: str) -> Path:
@@ -253,10 +311,10 @@ def write_latents(path: Path, latents: np.ndarray) -> None:
         np.save(temporary, latents, allow_pickle=False)
 
 
-def write_conditions(path: Path, conditions: Conditions) -> None:
+def write_conditions(path: Path, known: Conditions) -> None:
     """Writes conditions as JSON."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(conditions.to_json()) + "\n")
+        temporary.write_text(json.dumps(known.to_json()) + "\n")
 
 
 def read_conditions(path: Path) -> Conditions | None:
@@ -265,128 +323,7 @@ def read_conditions(path: Path) -> Conditions | None:
     Raises:
         UserError: the file has been damaged.
     """
-    return _as_conditions(_read_json(path), path) if path.exists() else None
-
-
-def write_generator(
-    path: Path, generator: "keras.Model", conditions: Conditions | None = None
-) -> None:
-    """Writes a generator as one `.keras` file, whole or not at all.
-
-    Args:
-        path: where it goes.
-        generator: any.
-        conditions: names and examples of what steers it; they go into the file, which is a zip
-            archive, as a member of which Keras takes no notice.
-    """
-    with atomic_path(path) as temporary:
-        generator.save(temporary)
-        if conditions:
-            with ZipFile(temporary, "a", ZIP_DEFLATED) as archive:
-                archive.writestr(CONDITIONS, json.dumps(conditions.to_json()))
-
-
-def load_generator(path: str | Path) -> "keras.Model":
-    """Loads a trained generator.
-
-    Args:
-        path: a run folder, or any `.keras` file.
-
-    Returns:
-        A model from latents (B, D) to pictures (B, H, W, C) in [-1, 1]; where `load_conditions`
-        finds names, from [latents, conditions (B, names)].
-
-    Raises:
-        UserError: there is no generator at `path`, it cannot be read, or it is another model.
-    """
-    path = Path(path)
-    file = _generator_file(path)
-    if not path.exists():
-        raise UserError(
-            f"A generator should be a run's folder or a .keras file. Received: {path}, which does "
-            "not exist."
-        )
-    if not file.is_file():
-        raise UserError(
-            f"A run should hold a generator.keras. Received: {path}, which has none yet; it is "
-            "written with the first checkpoint."
-        )
-    from kerasgan.backend import keras
-
-    try:
-        generator = keras.models.load_model(file, compile=False, safe_mode=True)
-    except _NO_MODEL as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"A generator should be a Keras model file (.keras). Received: {file}, which Keras "
-            f"refuses: {reason}"
-        ) from error
-    _require_generator(generator, path, load_conditions(path))
-    return generator
-
-
-def load_conditions(path: str | Path) -> Conditions | None:
-    """Loads the names, with examples, of what steers a trained generator.
-
-    Args:
-        path: as for `load_generator`.
-
-    Returns:
-        The conditions; None for a generator without any.
-
-    Raises:
-        UserError: they are damaged.
-    """
-    file = _generator_file(Path(path))
-    if not is_zipfile(file):  # Keras opens other formats too, which carry none
-        return None
-    try:
-        with ZipFile(file) as archive:
-            if CONDITIONS not in archive.namelist():
-                return None
-            value = json.loads(archive.read(CONDITIONS))
-    except (BadZipFile, zlib.error, ValueError) as error:
-        raise UserError(f"{file} should be whole. Received: {error}.") from error
-    return _as_conditions(value, file)
-
-
-def latent_dim(generator: "keras.Model") -> int:
-    """Returns how many numbers a generator's latents have."""
-    return generator.inputs[0].shape[1]
-
-
-def _generator_file(path: Path) -> Path:
-    return Run(path).generator if path.is_dir() else path
-
-
-def _as_conditions(value: Any, path: Path) -> Conditions:
-    try:
-        return Conditions.from_json(value)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} should hold conditions. Received: {error}.") from error
-
-
-def _require_generator(model: "keras.Model", name: Path, conditions: Conditions | None) -> None:
-    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3).
-
-    Where there are conditions, they should be its second input.
-    """
-    reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    latents, *others = reads if isinstance(reads, list) else [reads]
-    if (
-        others == ([(None, len(conditions.names))] if conditions else [])
-        and isinstance(latents, tuple)
-        and isinstance(gives, tuple)
-        and len(latents) == 2
-        and isinstance(latents[1], int)
-        and len(gives) == 4
-        and gives[3] in (1, 3)
-    ):
-        return
-    raise UserError(
-        "A generator should map latents (N, D) to pictures (N, H, W, 1 or 3). Received: "
-        f"{name}, which maps {reads} to {gives}. Name a run or its generator.keras."
-    )
+    return conditions.parse(_read_json(path), path) if path.exists() else None
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -94,37 +94,34 @@ def build_parser() -> argparse.ArgumentParser:
         description="Train a face GAN: a folder of pictures in, a run folder with grids, "
         "checkpoints and a generator out.",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    source = add(
         "--data", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, .npy), .parquet "
-        f"file, {', '.join([data.BUILT_IN, *data.NAMED])} (default: data/ if it has any, else "
-        "built-in)", metavar="SOURCE",
+        f"file, {', '.join(data.WORDS)}", metavar="SOURCE",
     )  # fmt: skip
-    parser.add_argument("--limit", type=int, help="use the first N pictures only", metavar="N")
-    parser.add_argument(
-        "--crop", choices=data.CROPS, help="cut of the pictures (default: auto, the tutorial's "
-        "for 178x218, else the centre square; face finds and cuts every face)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--cache", type=Path, help=f"where prepared pictures are kept (default: {data.CACHE})",
-        metavar="DIR",
-    )  # fmt: skip
-    parser.add_argument(
-        "--preset", choices=["auto", *PRESETS], default="auto", help="named recipe (default: "
-        "auto, article with a GPU and article-lite without)",
-    )  # fmt: skip
-    parser.add_argument(
+    cli.unset(source, "data/ if it has any, else built-in")
+    limit = add("--limit", type=int, help="use the first N pictures only", metavar="N")
+    cli.unset(limit, "all")
+    crop = add(
+        "--crop", choices=data.CROPS, help="cut of the pictures; face finds and cuts every face"
+    )
+    cli.unset(crop, "auto, the tutorial's for 178x218, else the centre square")
+    cache = add("--cache", type=Path, help="where prepared pictures are kept", metavar="DIR")
+    cli.unset(cache, str(data.CACHE))
+    preset = add("--preset", choices=["auto", *PRESETS], default="auto", help="named recipe")
+    cli.unset(preset, "auto, article with a GPU and article-lite without")
+    add(
         "--like", type=Path, help="take the recipe of this run instead of a preset's, with all "
         "that was settled in it, such as --iters and --precision; typed flags override it",
         metavar="RUN",
     )  # fmt: skip
-    parser.add_argument(
+    add(
         "--minutes", type=float, help="train about so long: the speed is measured first, and "
         "--iters follows from it and is kept in the run", metavar="N",
     )  # fmt: skip
     target = parser.add_mutually_exclusive_group()
-    target.add_argument(
-        "--out", type=Path, help="new run folder (default: outputs/NNN-PRESET)", metavar="DIR"
-    )
+    out = target.add_argument("--out", type=Path, help="new run folder", metavar="DIR")
+    cli.unset(out, "outputs/NNN-PRESET")
     target.add_argument(
         "--resume", type=Path, help="go on with this run, exactly where it was", metavar="RUN"
     )
@@ -196,8 +193,7 @@ def resume(args: argparse.Namespace) -> Job:
             f"A resumed run should keep its recipe. Received: {', '.join(changes)}. "
             "Leave these out, or start a new run."
         )
-    kept = data.Request.from_json(run.read_facts()["data"])
-    return Job(new, dataclasses.replace(kept, **typed_request(args)), run=run)
+    return Job(new, run.read_request(typed_request(args)), run=run)
 
 
 def typed_request(args: argparse.Namespace) -> dict[str, Any]:

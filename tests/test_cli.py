@@ -108,6 +108,24 @@ def test_tensorflow_is_imported_without_standard_streams(tmp_path, streams):
     assert without(streams, "-c", script).returncode == 7
 
 
+def test_help_shows_each_default_or_what_stands_for_it(capsys):
+    parser = cli.Parser(prog="x")
+    parser.add_argument("-n", type=int, default=3, help="how many")
+    parser.add_argument("--quiet", action="store_true", help="say less")
+    parser.add_argument("--width", help="of it")
+    cli.unset(parser.add_argument("--out", default="auto", help="where"), "a half, 50%, of it")
+    shown = " ".join(parser.format_help().split())
+    assert "how many (default: 3)" in shown and "where (default: a half, 50%, of it)" in shown
+    assert shown.count("(default:") == 2
+
+
+def test_the_first_rule_that_does_not_hold_is_the_message():
+    cli.require([("`-n` should be at least 1", 1, True)])
+    rules = [("a", 1, True), ("`-n` should be at least 1", 0, False), ("c", 2, False)]
+    with pytest.raises(UserError, match=r"^`-n` should be at least 1\. Received: 0\.$"):
+        cli.require(rules)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

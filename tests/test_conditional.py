@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import models, recipes, runs, sample, train
+from kerasgan import models, recipes, runs, sample, saved, train
 from kerasgan.backend import keras, tf
 from kerasgan.chance import D, G
 from kerasgan.conditions import Conditions
+from kerasgan.drawing import draw_walk
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS, Recipe
 from kerasgan.runs import Run
+from kerasgan.saved import SavedGenerator
 
 SMALL = {"size": 32, "width": 1 / 64, "latent_dim": 8, "batch_size": 4, "precision": "float32"}
 NAMES = "Smiling,Male"
@@ -112,9 +114,9 @@ def test_the_adversarial_model_passes_the_condition_to_both():
 def test_a_picture_does_not_depend_on_how_many_are_drawn_with_it():
     generator = models.build_generator(small())
     latents, conditions = normal(20, 8), np.sign(normal(20, 2))
-    together = models.generate(generator, latents, conditions)
+    together = saved.draw(generator, latents, conditions)
     for count in (1, 17):
-        some = models.generate(generator, latents[:count], conditions[:count])
+        some = saved.draw(generator, latents[:count], conditions[:count])
         np.testing.assert_array_equal(some, together[:count])
 
 
@@ -230,16 +232,21 @@ def words(celeba, *more):
     return [*sizes.split(), *often.split(), *where, *map(str, more)]
 
 
+def resuming(celeba, run, iters):
+    cache = str(celeba.parent / "cache")
+    return ["--resume", str(run), "--iters", str(iters), "--cache", cache]
+
+
 def test_resume_equals_one_run_and_the_run_carries_its_conditions(celeba, tmp_path, capsys):
     whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
     asked = ("--conditions", "Smiling,Male")
     assert train.main(words(celeba, *asked, "--iters", 9, "--out", whole.folder)) == 0
     assert train.main(words(celeba, *asked, "--iters", 6, "--out", parts.folder)) == 0
-    assert train.main(["--resume", str(parts.folder), "--iters", "9"]) == 0
+    assert train.main(resuming(celeba, parts.folder, 9)) == 0
     assert whole.log.read_text() == parts.log.read_text()
     for path in whole.control.iterdir():
         assert path.read_bytes() == (parts.control / path.name).read_bytes()
-    ours, theirs = (runs.load_generator(run.folder).get_weights() for run in (whole, parts))
+    ours, theirs = (saved.load(run.folder).model.get_weights() for run in (whole, parts))
     assert all(map(np.array_equal, ours, theirs))
 
     rows = json.loads(whole.control_conditions.read_text())
@@ -250,7 +257,7 @@ def test_resume_equals_one_run_and_the_run_carries_its_conditions(celeba, tmp_pa
         assert grid.size == (2 * 8, 4 * 8)
     examples = runs.read_conditions(whole.conditions).values.tolist()
     assert sorted(examples) == sorted([1 - 2 * (i % 2), 1 if i > 4 else -1] for i in range(10))
-    assert runs.load_conditions(whole.folder).values.tolist() == examples
+    assert saved.load(whole.folder).conditions.values.tolist() == examples
 
 
 def test_resume_refuses_a_changed_table(celeba, tmp_path, capsys):
@@ -259,7 +266,7 @@ def test_resume_refuses_a_changed_table(celeba, tmp_path, capsys):
     table = celeba / "list_attr_celeba.csv"
     table.write_text(table.read_text().replace("09.png,-1,1", "09.png,-1,-1"))
     capsys.readouterr()
-    assert train.main(["--resume", str(out), "--iters", "9"]) == 2
+    assert train.main(resuming(celeba, out, 9)) == 2
     error = capsys.readouterr().err
     assert "should see the conditions it began with" in error and "whose Male differ" in error
 
@@ -276,7 +283,7 @@ def test_classes_train_and_are_asked_for_by_name_and_number(celeba, tmp_path, ca
     capsys.readouterr()
     assert sample.main([str(out), "--label", "2"]) == 2
     assert "There are: a, b." in capsys.readouterr().err
-    assert train.main(["--resume", str(out), "--iters", "6"]) == 0
+    assert train.main(resuming(celeba, out, 6)) == 0
 
 
 def test_dry_run_takes_conditions(celeba, capsys):
@@ -310,7 +317,7 @@ def generator():
 @pytest.fixture
 def file(generator, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runs.write_generator(tmp_path / "g.keras", generator, KNOWN)
+    saved.write(tmp_path / "g.keras", generator, saved.Facts(conditions=KNOWN))
     return tmp_path / "g.keras"
 
 
@@ -358,7 +365,8 @@ def test_labels_not_asked_for_are_drawn_from_the_examples(generator, file, tmp_p
 
 def test_a_walk_keeps_its_condition(generator):
     conditions = np.array([(1, -1), (-1, -1)], "f")
-    frames = list(sample.walk_frames(generator, 2, keys=2, frames_per_leg=3, conditions=conditions))
+    steered = SavedGenerator(generator, saved.Facts(conditions=KNOWN))
+    frames = list(draw_walk(steered, 2, keys=2, frames_per_leg=3, conditions=conditions))
     assert len(frames) == 6
     keys = latents_of(4).reshape(2, 2, DIM)  # of each walker its two
     for leg in range(2):
@@ -385,12 +393,14 @@ def test_a_file_whose_conditions_are_lost_or_damaged_is_one_line(generator, file
     assert sample.main(["again.keras"]) == 2
     assert "A generator should map latents" in capsys.readouterr().err
     wrong = Conditions(["a", "b", "c"], np.ones((1, 3), np.int8))
-    runs.write_generator(file.with_name("wrong.keras"), generator, wrong)
+    with pytest.raises(UserError, match="A generator should map latents"):
+        SavedGenerator(generator, saved.Facts(conditions=wrong))
+    saved.write(file.with_name("wrong.keras"), generator, saved.Facts(conditions=wrong))
     assert sample.main(["wrong.keras"]) == 2
     assert "A generator should map latents" in capsys.readouterr().err
     shutil.copy(file, "damaged.keras")
     content = bytearray(file.read_bytes())
-    place = content.find(b"conditions.json") + 30
+    place = content.find(b"kerasgan.json") + 30
     content[place : place + 20] = bytes(20)
     file.with_name("damaged.keras").write_bytes(content)
     assert sample.main(["damaged.keras"]) == 2

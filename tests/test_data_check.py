@@ -147,7 +147,7 @@ def test_faces_are_looked_for_in_some(odd: Path) -> None:
 
 def test_command(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = odd.parent / "cache"
-    words = [str(odd), "--check", "--size", "32", "--out", str(cache), "--faces", "0"]
+    words = [str(odd), "--check", "--size", "32", "--cache", str(cache), "--faces", "0"]
     assert run(command.main, words) == 0
     output = capsys.readouterr().out
     assert "10 of 12 pictures can be used" in output
@@ -162,7 +162,7 @@ def test_command(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_command_on_nothing_usable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
-    assert run(command.main, [str(tmp_path), "--check", "--out", str(tmp_path / "cache")]) == 2
+    assert run(command.main, [str(tmp_path), "--check", "--cache", str(tmp_path / "cache")]) == 2
     captured = capsys.readouterr()
     assert "0 of 1 picture can be used" in captured.out
     assert captured.err.count("\n") == 1 and "with none" in captured.err
@@ -172,7 +172,7 @@ def test_the_built_in_faces_may_be_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["built-in", "--limit", "3", "--size", "32", "--check", "--faces", "0"]
-    assert run(command.main, [*words, "--out", str(tmp_path)]) == 0
+    assert run(command.main, [*words, "--cache", str(tmp_path)]) == 0
     assert "built-in: 3 of 3 pictures can be used" in capsys.readouterr().out
 
 

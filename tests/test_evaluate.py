@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import data, evaluate, latents, metrics, models, runs
+from kerasgan import data, evaluate, latents, metrics, models, runs, saved
 from kerasgan.backend import keras, tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.conditions import Conditions
@@ -117,7 +117,7 @@ def test_a_run_from_end_to_end(run, reals, tmp_path, capsys):
 def test_what_is_measured_is_what_the_latents_of_the_seed_draw(run, reals, tmp_path, network):
     command(run, "--data", reals, "-n", 16, "--seed", 3, cache=tmp_path / "c")
     figures = read(run / "evaluation.json")["generated"]["face"]
-    drawn = models.generate(runs.load_generator(run), latents.draw(16, DIM, 3))
+    drawn = saved.load(run).draw(latents.draw(16, DIM, 3))
     known = np.stack([pixels(path) for path in sorted(reals.iterdir())])
     stub = Features("face", 2, 127, 128, "stub", lambda x: tf.reshape(x, (-1, 12)))
     means = [stub(x).astype(np.float64).mean(axis=0) for x in (drawn, known)]
@@ -158,7 +158,8 @@ def test_a_run_knows_its_pictures_and_says_when_they_have_changed(
 ):
     pictures = data.load(str(reals), size=16, cache=tmp_path / "c")
     used = {"fingerprint": pictures.fingerprint, "count": 24}
-    Run(run).write_facts({"data": pictures.request.to_json() | used})
+    facts = {"data": pictures.request.to_json() | used, runs.MACHINE: runs.mark_of_machine()}
+    Run(run).write_facts(facts)
     command(run, "-n", 16, cache=tmp_path / "c")
     assert read(run / "evaluation.json")["data"]["fingerprint"] == pictures.fingerprint
     assert "warning" not in capsys.readouterr().out
@@ -172,6 +173,18 @@ def test_a_run_knows_its_pictures_and_says_when_they_have_changed(
     assert "warning: these are not the very pictures" in capsys.readouterr().out
 
 
+def test_a_run_from_another_machine_is_told_where_its_pictures_are(
+    run, reals, tmp_path, network, capsys
+):
+    pictures = data.load(str(reals), size=16, cache=tmp_path / "c")
+    used = {"fingerprint": pictures.fingerprint, "count": 24}
+    Run(run).write_facts({"data": pictures.request.to_json() | used})
+    command(run, "-n", 16, cache=tmp_path / "c", code=2)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Type --data SOURCE" in error
+    command(run, "-n", 16, "--data", reals, cache=tmp_path / "c")
+
+
 def test_a_run_with_conditions_knows_its_pictures(reals, tmp_path, network, tiny, capsys):
     rows = [f"{index:02d}.png,{1 if index % 3 else -1}" for index in range(24)]
     (reals / "list_attr_celeba.csv").write_text("\n".join(["image_id,Smiling", *rows]))
@@ -179,7 +192,7 @@ def test_a_run_with_conditions_knows_its_pictures(reals, tmp_path, network, tiny
     pictures = data.load(str(reals), size=tiny.size, cache=tmp_path / "c")
     run = runs.begin_run(recipe, pictures, out=tmp_path / "outputs" / "001-b")
     known = Conditions(["Smiling"], pictures.table.attributes)
-    runs.write_generator(run.generator, models.build_portable_generator(recipe), known)
+    saved.write(run.generator, models.build_portable_generator(recipe), saved.Facts("auto", known))
     command(run.folder, "-n", 16, cache=tmp_path / "c")
     report = read(run.folder / "evaluation.json")
     assert report["data"]["fingerprint"] == pictures.fingerprint
@@ -271,7 +284,7 @@ def test_measuring_leaves_a_training_as_it_was(tiny, reals, tmp_path, monkeypatc
         random.seed(7)
         if measured:
             evaluator = metrics.Evaluator(pictures, count=8, quiet=True)
-            figures = evaluator.measure(partial(models.generate, gan.generator), tiny.latent_dim)
+            figures = evaluator.measure(partial(saved.draw, gan.generator), tiny.latent_dim)
             assert figures["count"] == 8 and "faces_found" in figures
         gan.train_on_batch(batch)
         weights = gan.generator.get_weights() + gan.discriminator.get_weights()
@@ -285,8 +298,8 @@ def test_a_conditional_generator_draws_as_its_pictures_are(tiny, tmp_path):
     known = Conditions(["Smiling"], np.array([[1], [1], [-1]], np.int8))
     path = tmp_path / "generator.keras"
     generator = models.build_portable_generator(recipe)
-    runs.write_generator(path, generator, known)
-    loaded = runs.load_generator(path)
+    saved.write(path, generator, saved.Facts(conditions=known))
+    loaded = saved.load(path)
     drawn = latents.draw(6, recipe.latent_dim, 2)
-    expected = models.generate(loaded, drawn, known.draw(6, 2).vectors())
-    np.testing.assert_array_equal(evaluate.draw_samples(loaded, path, 6, 2).pictures, expected)
+    expected = saved.draw(loaded.model, drawn, known.draw(6, 2).vectors())
+    np.testing.assert_array_equal(evaluate.draw_samples(loaded, 6, 2).pictures, expected)

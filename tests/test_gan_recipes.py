@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from kerasgan import models, penalties, recipes, runs
+from kerasgan import models, penalties, recipes, saved
 from kerasgan.backend import keras, tf
 from kerasgan.chance import STREAMS, Chance, D, G
 from kerasgan.checkpoints import Checkpoints
@@ -229,10 +229,10 @@ def test_what_is_shown_and_saved_is_averaged(tmp_path):
         for iteration in (1, 2):
             recorder.record(iteration, gan.train_on_batch(reals_for(recipe)))
         recorder.save()
-    saved = runs.load_generator(tmp_path)
-    for a, b in zip(saved.get_weights(), gan.ema_generator.get_weights(), strict=True):
+    model = saved.load(tmp_path).model
+    for a, b in zip(model.get_weights(), gan.ema_generator.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(saved.get_weights()[0], gan.generator.get_weights()[0])
+    assert not np.array_equal(model.get_weights()[0], gan.generator.get_weights()[0])
 
 
 def test_an_iteration_updates_d_as_often_as_the_recipe_says():

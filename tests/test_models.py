@@ -76,15 +76,6 @@ def test_adversarial_chains_the_two_and_shares_their_weights():
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), expected, rtol=1e-4)
 
 
-def test_generate_does_not_depend_on_how_many():
-    generator = models.build_generator(float32("article", size=32, width=1 / 16))
-    latents = np.random.default_rng(0).normal(size=(40, 32)).astype("f")
-    together = models.generate(generator, latents)
-    assert together.shape == (40, 32, 32, 3) and together.dtype == np.uint8
-    np.testing.assert_array_equal(models.generate(generator, latents[:1]), together[:1])
-    np.testing.assert_array_equal(models.generate(generator, latents[:17]), together[:17])
-
-
 def test_initial_weights_are_a_function_of_the_seed():
     def weights(seed):
         return models.build_generator(float32("article-lite", seed=seed)).get_weights()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_train import assert_same_run
 
-from kerasgan import dry_run, models, pace, runs, train
+from kerasgan import dry_run, models, pace, saved, train
 from kerasgan.backend import keras, tf
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
@@ -266,7 +266,8 @@ def test_resumed_inside_a_stage_equals_one_run(
         patch.setattr(Recorder, "record", failing_after(iteration))
         assert train.main(words(faces_folder, tmp_path, *UNCOMPILED, parts.folder)) == 130
     assert parts.read_log()[-1].scalars["alpha"] == {3: 0.5, 5: 1.0}[iteration]
-    assert train.main(["--resume", str(parts.folder)]) == 0
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert train.main(["--resume", str(parts.folder), *cache]) == 0
     assert_same_run(whole, parts)
     assert [(x.scalars["side"], x.scalars["alpha"]) for x in whole.read_log()] == [
         *[(4, 1.0), (8, 0.25), (8, 0.5), (8, 0.75), (8, 1.0), (8, 1.0)],
@@ -322,7 +323,8 @@ def test_killed_anywhere_and_resumed_equals_one_run(copied, monkeypatch, iterati
     killed = copied(iteration)
     assert len(killed.read_log()) == iteration
     monkeypatch.setattr(Recorder, "record", failing_after(last))  # which has saved then
-    assert train.main(["--resume", str(killed.folder)]) == 130
+    cache = ["--cache", str(killed.folder.parent / "cache")]
+    assert train.main(["--resume", str(killed.folder), *cache]) == 130
     assert_same_run(copied(last), killed)
 
 
@@ -342,12 +344,12 @@ def test_the_saved_generator_opens_alone_at_full_size(growing, reals, latents, e
         for _ in range(3):  # into the fade of 8x8
             gan.train_on_batch(reals)
         recorder.save()
-    saved, drawn = tmp_path / "generator.keras", tmp_path / "drawn.npy"
-    subprocess.run([sys.executable, "-c", OPENING, saved, drawn], check=True, cwd=tmp_path)
+    file, drawn = tmp_path / "generator.keras", tmp_path / "drawn.npy"
+    subprocess.run([sys.executable, "-c", OPENING, file, drawn], check=True, cwd=tmp_path)
     stage = progressive.generator_at(gan.ema_generator, 8)
     stage.get_layer("fade").alpha.assign(0.5)
     np.testing.assert_allclose(np.load(drawn), enlarged(stage(latents), 2), atol=1e-5)
-    loaded = runs.load_generator(tmp_path)
+    loaded = saved.load(tmp_path).model
     assert loaded.output_shape == (None, 16, 16, 3) and loaded.input_shape == (None, 8)
     np.testing.assert_allclose(loaded(latents), np.load(drawn), atol=1e-5)
 

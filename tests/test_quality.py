@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_train import assert_same_run, last_saved, words
 
-from kerasgan import loop, quality, train, watch
+from kerasgan import loop, quality, saved, train, watch
 from kerasgan.backend import tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
@@ -16,7 +16,7 @@ from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.images import write_png
 from kerasgan.recorder import Recorder
-from kerasgan.runs import Run, load_generator
+from kerasgan.runs import Run
 
 
 class Told:
@@ -78,7 +78,7 @@ def test_an_evaluation_is_kept_in_log_curves_events_and_best_generator(recipe, r
     assert seconds == sorted(seconds) and seconds[0] > 0
     assert run.quality.exists()
 
-    best, last = load_generator(run.best_generator), load_generator(run.folder)
+    best, last = saved.load(run.best_generator).model, saved.load(run.folder).model
     assert not np.array_equal(best.get_weights()[0], last.get_weights()[0])
     gan.iteration.assign(8)
     Checkpoints(gan, run.checkpoints, keep=1).go_back(4)
@@ -145,7 +145,7 @@ def test_resumed_round_a_rollback_equals_one_run(recipe, reals, tmp_path, stoppe
         run.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert_same_run(whole, parts)
     for ours, theirs in zip(
-        *(load_generator(run.best_generator).get_weights() for run in (whole, parts)), strict=True
+        *(saved.load(run.best_generator).model.get_weights() for run in (whole, parts)), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -320,5 +320,5 @@ def test_a_true_collapse_is_seen_and_brought_back_by_the_command(
     assert first.face_frechet is None and first.faces_found is None  # noise has no faces
     assert first.kid_x1000_low < first.kid_x1000 < first.kid_x1000_high
     assert (out / "quality.png").exists() and len(spoiled) == 1
-    weights = load_generator(out).get_weights()
+    weights = saved.load(out).model.get_weights()
     assert np.abs(weights[0]).max() > 0

@@ -9,8 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from kerasgan import data, models, runs
-from kerasgan.backend import tf
+from kerasgan import data, runs
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
@@ -220,53 +219,48 @@ def test_no_checkpoint_is_a_new_training(tmp_path, tiny):
     assert Checkpoints(GAN(tiny), tmp_path, keep=3).restore() == 0
 
 
-@pytest.mark.slow
-def test_generator_opens_with_kerasgan_not_installed(tmp_path, tiny):
-    generator = models.build_generator(tiny)
-    runs.write_generator(tmp_path / "generator.keras", generator)
-    latents = np.random.default_rng(0).normal(size=(2, 8)).astype("f")
-    np.save(tmp_path / "latents.npy", latents)
-    script = """
-import sys
-sys.modules["kerasgan"] = None  # an import of it would fail
-import keras, numpy
-model = keras.models.load_model("generator.keras")
-numpy.save("pictures.npy", model.predict(numpy.load("latents.npy"), verbose=0))
-"""
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "pictures.npy"), generator(latents).numpy(), atol=1e-6
-    )
+# Runs from elsewhere
 
 
-def test_load_generator_from_run_and_file(tmp_path, tiny):
-    generator = models.build_generator(tiny)
-    runs.write_generator(tmp_path / "generator.keras", generator)
-    latents = tf.ones((1, 8))
-    for path in (tmp_path, tmp_path / "generator.keras", str(tmp_path)):
-        np.testing.assert_array_equal(runs.load_generator(path)(latents), generator(latents))
+def from_elsewhere(run):
+    """Makes a run what a copy of another machine's is: its mark is not one of this machine."""
+    facts = run.read_facts()
+    facts["machine"]["sha256"] = "0" * 64
+    facts["data"]["cache"] = "/somebody/elses/cache"
+    run.write_facts(facts)
+    return run
 
 
-def test_load_generator_explains_what_is_wrong(tmp_path):
-    with pytest.raises(UserError, match="none yet; it is written with the first checkpoint"):
-        runs.load_generator(tmp_path)
-    with pytest.raises(UserError, match="does not exist"):
-        runs.load_generator(tmp_path / "missing.keras")
+def test_a_run_of_this_machine_knows_its_pictures_but_not_a_cache(tmp_path, tiny, pictures):
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
+    assert "cache" not in run.read_facts()["data"]
+    assert run.read_request() == data.Request(str(tmp_path / "faces"), cache=data.CACHE)
+    typed = {"cache": tmp_path / "cache", "limit": 3}
+    assert run.read_request(typed) == data.Request(str(tmp_path / "faces"), **typed)
 
 
-@pytest.mark.parametrize("damage", ["not a zip", "middle", "end", "cut"])
-def test_a_damaged_generator_is_explained(tmp_path, tiny, damage):
-    path = tmp_path / "generator.keras"
-    runs.write_generator(path, models.build_generator(tiny))
-    whole = bytearray(path.read_bytes())
-    if damage == "not a zip":
-        whole = b"PK\x03\x04 not really"
-    elif damage == "cut":
-        whole = whole[: len(whole) // 2]
-    else:
-        start = len(whole) // 2 if damage == "middle" else len(whole) - 200
-        # Flipped, not zeroed: there are zeros enough in the file as it is.
-        whole[start : start + 100] = bytes(255 - byte for byte in whole[start : start + 100])
-    path.write_bytes(whole)
-    with pytest.raises(UserError, match="which Keras refuses"):
-        runs.load_generator(path)
+def test_a_run_from_elsewhere_chooses_no_path(tmp_path, tiny, pictures):
+    run = from_elsewhere(begin_run(tiny, pictures, out=tmp_path / "run"))
+    with pytest.raises(UserError, match="Type --data SOURCE") as caught:
+        run.read_request({"limit": 3})
+    assert str(tmp_path / "faces") in str(caught.value) and "\n" not in str(caught.value)
+    request = run.read_request({"source": "mine"})
+    assert request == data.Request("mine", cache=data.CACHE)
+
+
+def test_a_run_from_elsewhere_may_name_known_pictures(tmp_path, tiny):
+    pictures = data.load("built-in", size=32, limit=4, seed=5, cache=tmp_path / "cache")
+    run = from_elsewhere(begin_run(tiny, pictures, out=tmp_path / "run"))
+    assert run.read_request() == data.Request("built-in", 4, seed=5, cache=data.CACHE)
+
+
+@pytest.mark.parametrize("mark", [None, 3, {}, {"salt": 3}, {"salt": "a"}, {"sha256": None}])
+def test_a_mark_that_is_none_is_another_machines(mark):
+    assert not runs.is_this_machine(mark)
+
+
+def test_a_mark_holds_here_for_this_user_alone(monkeypatch):
+    mark = runs.mark_of_machine()
+    assert runs.is_this_machine(mark) and mark != runs.mark_of_machine()
+    monkeypatch.setenv("HOME", "/home/somebody-else")
+    assert not runs.is_this_machine(mark)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import latents, sample
+from kerasgan import latents, sample, saved
 from kerasgan.backend import keras
 
 DIM = 5
@@ -76,12 +76,6 @@ def test_grid_sets_rows_by_columns_and_the_count(run):
     assert grid.shape == (8, 20, 3) and not grid[4:].any() and grid[:4, :12].any()
 
 
-def test_more_than_one_chunk_gives_the_same_pictures(generator, monkeypatch):
-    whole = sample.sample_grid(generator, 40)
-    monkeypatch.setattr(sample, "CHUNK", 7)
-    np.testing.assert_array_equal(sample.sample_grid(generator, 40), whole)
-
-
 def test_separate_writes_one_file_each_and_never_over_others(run, generator, tmp_path, capsys):
     folder = tmp_path / "faces"
     words = [str(run), "--separate", str(folder)]
@@ -145,34 +139,6 @@ def test_interpolate_alone_has_eight_keys(run):
         assert animation.n_frames == 8
 
 
-def test_walk_passes_the_pictures_of_its_keys(generator):
-    frames = list(sample.walk_frames(generator, 2, keys=3, frames_per_leg=5, seed=1))
-    assert len(frames) == 15
-    keys = expected(generator, 6, seed=1)
-    for leg in range(3):
-        left, right = np.split(frames[5 * leg], 2, axis=1)
-        assert np.abs(left - keys[leg]).max() <= 1
-        assert np.abs(right - keys[3 + leg]).max() <= 1
-    alone = list(sample.walk_frames(generator, 1, keys=3, frames_per_leg=5, seed=1))
-    np.testing.assert_array_equal([frame[:, :4] for frame in frames], alone)
-
-
-def test_a_walk_draws_no_more_than_it_is_asked_for(generator, monkeypatch):
-    from kerasgan import models
-
-    drawn, generate = [], models.generate
-
-    def counting(generator, latents):
-        drawn.append(len(latents))
-        return generate(generator, latents)
-
-    monkeypatch.setattr(models, "generate", counting)
-    frames = sample.walk_frames(generator, keys=8, frames_per_leg=30)
-    next(frames)
-    assert sum(drawn) == sample.CHUNK
-    assert len(list(frames)) == 239 and sum(drawn) == 240
-
-
 @pytest.mark.parametrize(
     ("flags", "rule"),
     [
@@ -225,12 +191,10 @@ def test_a_model_that_is_no_generator_is_one_line(tmp_path, capsys):
 
 
 def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
-    from kerasgan import models
-
-    def stop(generator, latents):
+    def stop(self, latents, conditions=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(models, "generate", stop)
+    monkeypatch.setattr(saved.SavedGenerator, "draw", stop)
     assert sample.main([str(run)]) == 130
     assert sample.main([str(run), "--interpolate"]) == 130
     assert not list((run / "samples").iterdir())

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import backend, data, dry_run, loop, pace, train
+from kerasgan import backend, data, dry_run, loop, pace, saved, train
 from kerasgan.backend import keras, tf
 from kerasgan.checkpoints import Checkpoints
 from kerasgan.data.batches import Batches
@@ -84,6 +84,7 @@ def test_a_run_leaves_what_the_readme_says(whole):
     assert facts["data"]["source"] == source and facts["data"]["count"] == 10
     assert facts["device"] and facts["versions"]["keras"] == keras.__version__
     assert "broken.jpg" in run.rejected.read_text()
+    assert saved.load(run.folder).facts.crop == facts["data"]["crop"] == "auto"
     log = run.read_log()
     assert [line.iteration for line in log] == list(range(1, 21))
     assert all(np.isfinite(line.scalars[name]) for line in log for name in SCALARS)
@@ -116,19 +117,24 @@ def test_events_hold_scalars_and_grids(whole):
 def test_resume_in_process_equals_one_run(whole, faces_folder, tmp_path):
     parts = tmp_path / "parts"
     assert train.main(words(faces_folder, tmp_path, "--iters", 7, "--out", parts)) == 0
-    assert train.main(["--resume", str(parts), "--iters", "20"]) == 0
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert train.main(["--resume", str(parts), "--iters", "20", *cache]) == 0
     assert_same_run(whole[0], Run(parts))
     assert Run(parts).read_recipe() == whole[0].read_recipe()
+
+
+def resuming(run):
+    return ["--resume", str(run.folder), "--cache", str(run.folder.parent / "cache")]
 
 
 def test_a_run_that_goes_on_elsewhere_says_so(faces_folder, tmp_path, capsys, monkeypatch):
     run = Run(tmp_path / "run")
     assert train.main(words(faces_folder, tmp_path, "--iters", 2, "--out", run.folder)) == 0
     begun = run.read_facts()
-    assert train.main(["--resume", str(run.folder), "--iters", "3"]) == 0
+    assert train.main([*resuming(run), "--iters", "3"]) == 0
     assert run.read_facts() == begun and "goes on with" not in capsys.readouterr().out
     monkeypatch.setattr(backend, "describe_device", lambda: "another GPU")
-    assert train.main(["--resume", str(run.folder), "--iters", "4"]) == 0
+    assert train.main([*resuming(run), "--iters", "4"]) == 0
     assert f"This run goes on with device another GPU instead of {begun['device']}. " in (
         capsys.readouterr().out
     )
@@ -137,11 +143,11 @@ def test_a_run_that_goes_on_elsewhere_says_so(faces_folder, tmp_path, capsys, mo
 
 
 def resume_here(run):
-    assert train.main(["--resume", str(run.folder)]) == 0
+    assert train.main(resuming(run)) == 0
 
 
 def resume_in_another_process(run):
-    command = [sys.executable, "-m", "kerasgan.train", "--resume", str(run.folder)]
+    command = [sys.executable, "-m", "kerasgan.train", *resuming(run)]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -180,12 +186,13 @@ def event_places(run):
 
 DYING = """
 import os, sys
-from kerasgan import checkpoints, train
+from kerasgan import train
+from kerasgan.checkpoints import Checkpoints
 saves = []
 def die(self):
     saves.append(self)
     os._exit(9) if len(saves) == 3 else save(self)
-save, checkpoints.Checkpoints.save = checkpoints.Checkpoints.save, die
+save, Checkpoints.save = Checkpoints.save, die
 train.main(sys.argv[1:])
 """
 
@@ -198,7 +205,7 @@ def test_dying_in_the_middle_of_a_save_loses_nothing(whole, faces_folder, tmp_pa
     assert subprocess.run([*command, *more], capture_output=True).returncode == 9
     assert len(dead.read_log()) == 15 and len(list(dead.checkpoints.glob("*.index"))) == 2
     (dead.folder / ".generator-0000.tmp.keras").touch()
-    assert train.main(["--resume", str(dead.folder)]) == 0
+    assert train.main(resuming(dead)) == 0
     assert_same_run(whole[0], dead)
     assert not list(dead.folder.glob(".*"))
 
@@ -329,7 +336,7 @@ def test_resume_refuses_another_recipe(faces_folder, tmp_path, capsys):
     capsys.readouterr()
 
     def refused(*more):
-        assert train.main(["--resume", str(out), *more]) == 2
+        assert train.main([*resuming(Run(out)), *more]) == 2
         return capsys.readouterr().err
 
     error = refused("--batch-size", "2", "--latent-dim", "16")
@@ -517,10 +524,27 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     assert "the pictures in data" in capsys.readouterr().out
 
 
+def test_a_run_from_another_machine_is_told_where_its_pictures_are(tiny, tmp_path, capsys):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for index in range(4):
+        Image.new("RGB", (32, 32), (60 * index, 9, 9)).save(folder / f"{index}.png")
+    pictures = data.load(str(folder), size=tiny.size, cache=tmp_path / "cache")
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
+    facts = run.read_facts()
+    facts["machine"]["salt"] += "0"
+    run.write_facts(facts)
+    assert train.main(resuming(run)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Type --data SOURCE" in error
+    job = train.resume(train.build_parser().parse_args([*resuming(run), "--data", str(folder)]))
+    assert job.request == data.Request(str(folder), cache=tmp_path / "cache")
+
+
 def test_a_run_on_drawn_faces_of_another_seed_is_resumed_on_the_same(tiny, tmp_path):
     pictures = data.load("built-in", size=tiny.size, limit=4, seed=5, cache=tmp_path / "cache")
     run = begin_run(tiny, pictures, out=tmp_path / "run")
-    job = train.resume(train.build_parser().parse_args(["--resume", str(run.folder)]))
+    job = train.resume(train.build_parser().parse_args(resuming(run)))
     again = data.load_request(job.request, size=tiny.size)
     assert job.request.seed == 5 and again.fingerprint == pictures.fingerprint
 

@@ -39,42 +39,42 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None) -> int:
     """Checks a source, or opens or builds its cache, says what is in it, and exports it."""
-    arguments = build_parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     names = ("size", "limit", "crop", "channels")
-    options = {name: getattr(arguments, name) for name in names}
-    if arguments.check:
-        return report(arguments, options)
-    if arguments.export is not None:
-        check_export(arguments.export)  # before the work, not after it
+    options = {name: getattr(args, name) for name in names}
+    if args.check:
+        return report(args, options)
+    if args.export is not None:
+        check_export(args.export)  # before the work, not after it
     pictures = load(
-        arguments.source,
+        args.source,
         **options,
-        cache=arguments.cache,
-        seed=arguments.seed,
-        rebuild=arguments.rebuild,
+        cache=args.cache,
+        seed=args.seed,
+        rebuild=args.rebuild,
     )
     print(describe(pictures))
-    if arguments.export is not None:
-        export(pictures, arguments.export)
+    if args.export is not None:
+        export(pictures, args.export)
     return 0
 
 
-def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+def report(args: argparse.Namespace, options: dict[str, Any]) -> int:
     """Prints what is in a source, and writes the sheet and the findings.
 
     Raises:
         UserError: there is nothing to train on.
     """
-    check_options(**options, seed=arguments.seed)
-    source = open_source(arguments.source, arguments.cache, arguments.limit, arguments.seed)
-    preparation = make_preparation(source, arguments.cache, **options)
+    check_options(**options, seed=args.seed)
+    source = open_source(args.source, args.cache, args.limit, args.seed)
+    preparation = make_preparation(source, args.cache, **options)
     has_face = (lambda rgb: bool(find_faces(rgb))) if available() else None
-    found = check(preparation, has_face, arguments.faces)
+    found = check(preparation, has_face, args.faces)
     print(text(found, preparation))
-    if has_face is None and arguments.faces:
+    if has_face is None and args.faces:
         print("faces were not looked for: pip install 'kerasgan[faces]'")
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source.slug).strip("-") or "pictures"
-    sheet = arguments.sheet or arguments.cache / f"check-{slug}.png"
+    sheet = args.sheet or args.cache / f"check-{slug}.png"
     findings = sheet.with_suffix(".csv")
     write_png(sheet, contact_sheet(sections(found)))
     write_findings(findings, found)
@@ -87,30 +87,26 @@ def report(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> cli.Parser:
     """Builds the command line."""
     parser = cli.Parser(
         prog="python -m kerasgan.data",
         description="Prepare pictures for training: read, turn upright, crop, resize and cache "
         "them. Broken files are skipped and named in the cache's rejected.csv; transparent parts "
         "become white.",
-        formatter_class=cli.HelpFormatter,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "source",
         metavar="SOURCE",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
         f".npy, .npz or .parquet file; {BUILT_IN} for drawn faces; or a set to download once: "
         f"{', '.join(NAMED)}",
     )
-    parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
-    parser.add_argument(
-        "--limit",
-        type=int,
-        metavar="N",
-        help=f"at most N pictures, the first by name (default: all; {BUILT_IN}: {BUILT_IN_COUNT})",
-    )
-    parser.add_argument(
+    add("--size", type=int, default=128, help="height and width in pixels")
+    limit = add("--limit", type=int, metavar="N", help="at most N pictures, the first by name")
+    cli.unset(limit, f"all; of {BUILT_IN}, {BUILT_IN_COUNT}")
+    add(
         "--crop",
         choices=CROPS,
         default="auto",
@@ -118,43 +114,31 @@ def build_parser() -> argparse.ArgumentParser:
         "box, none = all, squashed, auto = celeba for pictures of 178x218, else center, face = "
         "every face in a photograph, found, turned upright and cut as in CelebA",
     )
-    parser.add_argument(
-        "--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey"
-    )
-    parser.add_argument(
-        "--out",
+    add("--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey")
+    add(
         "--cache",
-        dest="cache",
         type=Path,
         default=CACHE,
-        metavar="CACHE",
+        metavar="DIR",
         help="folder where prepared pictures are kept",
     )
-    parser.add_argument(
-        "--rebuild", action="store_true", help="prepare anew, whatever is in the cache already"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only"
-    )
-    parser.add_argument(
+    add("--rebuild", action="store_true", help="prepare anew, whatever is in the cache already")
+    add("--seed", type=int, default=0, help=f"which faces are drawn; {BUILT_IN} only")
+    add(
         "--check",
         action="store_true",
         help="read everything and say what is in it and what is odd; prepare nothing",
     )
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="PNG",
-        help="where --check puts its contact sheet (default: check-NAME.png among the caches)",
-    )
-    parser.add_argument(
+    sheet = add("--sheet", type=Path, metavar="PNG", help="where --check puts its contact sheet")
+    cli.unset(sheet, "check-NAME.png among the caches")
+    add(
         "--faces",
         type=int,
         default=FACES_LOOKED_AT,
         metavar="N",
         help="in how many pictures --check looks for a face, 0 for none; needs kerasgan[faces]",
     )
-    parser.add_argument(
+    add(
         "--export",
         type=Path,
         metavar="DIR|ZIP",

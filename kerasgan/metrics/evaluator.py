@@ -100,7 +100,7 @@ class Evaluator:
 
         Args:
             generate: latents, float32 (N, D), to uint8 pictures (N, H, W, C), as
-                `models.generate` with its generator.
+                `saved.draw` with its generator.
             latent_dim: numbers in a latent.
 
         Returns:

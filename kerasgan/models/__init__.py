@@ -5,11 +5,8 @@ step of each network, which is float32.
 """
 
 import dataclasses
-from typing import Any
 
-import numpy as np
-
-from kerasgan import backend, images
+from kerasgan import backend
 from kerasgan.backend import keras
 from kerasgan.models import article, dcgan, fast, mlp, progressive
 from kerasgan.models.parts import SpectralNormalization
@@ -24,12 +21,9 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "build_portable_generator",
-    "generate",
     "logits_of",
     "normalise",
 ]
-
-GENERATE_BATCH = 16  # fixed: a picture must not depend on how many are drawn with it
 
 # The families by the name of their `recipes.NETWORK_TRAITS`: build_generator,
 # build_discriminator.
@@ -107,36 +101,3 @@ def build_adversarial(generator: keras.Model, discriminator: keras.Model) -> ker
     pictures = generator([latents, *conditions] if conditions else latents)
     verdicts = discriminator([pictures, *conditions] if conditions else pictures)
     return keras.Model(inputs if conditions else latents, verdicts, name="adversarial")
-
-
-def generate(
-    generator: keras.Model, latents: np.ndarray, conditions: np.ndarray | None = None
-) -> np.ndarray:
-    """Draws one picture for each latent, in batches of a fixed size.
-
-    The last batch is filled up, so that the same latent gives the same picture whatever
-    number of others is drawn beside it.
-
-    Args:
-        generator: latents (B, D) to pictures in [-1, 1].
-        latents: float32, (N, D).
-        conditions: float32, (N, C), for a generator that has them.
-
-    Returns:
-        uint8 pictures, (N, H, W, C).
-    """
-    count = len(latents)
-    batches = _batches(latents)
-    if conditions is not None:
-        batches = [list(pair) for pair in zip(batches, _batches(conditions), strict=True)]
-    pictures = [
-        images.to_uint8(keras.ops.convert_to_numpy(generator(batch, training=False)))
-        for batch in batches
-    ]
-    return np.concatenate(pictures)[:count]
-
-
-def _batches(rows: np.ndarray) -> list[Any]:
-    """Cuts rows (N, D) into batches of a fixed size, the last one filled up."""
-    padded = np.pad(rows, ((0, -len(rows) % GENERATE_BATCH), (0, 0)))
-    return np.split(padded, len(padded) // GENERATE_BATCH)
