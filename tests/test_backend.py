@@ -1,6 +1,9 @@
 """Choosing by the hardware."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +66,27 @@ def test_what_native_code_says_is_held_back_unless_it_fails(capfd):
         os.write(2, b"why it failed\n")
         raise ImportError
     assert capfd.readouterr().err == "why it failed\n"
+
+
+@pytest.mark.slow
+def test_what_keras_json_says_is_not_for_our_networks(tmp_path):
+    (tmp_path / "keras.json").write_text(
+        '{"image_data_format": "channels_first", "floatx": "float64", "backend": "tensorflow"}'
+    )
+    script = """
+import dataclasses
+import os
+import subprocess
+import sys
+from kerasgan.recipes import PRESETS
+from kerasgan import models
+recipe = dataclasses.replace(PRESETS["dcgan"], width=1 / 32, size=32, precision="float32")
+generator = models.build_generator(recipe)
+assert generator.output_shape == (None, 32, 32, 3), generator.output_shape
+assert {str(weight.dtype) for weight in generator.weights} == {"float32"}
+"""
+    environment = os.environ | {"KERAS_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

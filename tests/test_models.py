@@ -8,6 +8,7 @@ import pytest
 from kerasgan import models
 from kerasgan.backend import keras, tf
 from kerasgan.models import parts, resample
+from kerasgan.models.parts import Parts
 from kerasgan.recipes import PRESETS
 
 layers = keras.layers
@@ -254,3 +255,11 @@ def test_the_power_iteration_begins_by_the_seed():
 
     assert all(map(np.array_equal, vectors(1), vectors(1)))
     assert not any(map(np.array_equal, vectors(1), vectors(2)))
+
+
+def test_a_network_may_have_any_number_of_layers(tiny):
+    """The first weights of the layers before the 65th are those that they always had."""
+    made = Parts(tiny, "generator")
+    seeds = [made.dense(1).kernel_initializer.seed for _ in range(70)]
+    before = np.random.SeedSequence([tiny.seed, 0]).generate_state(64)
+    assert seeds[:64] == before.tolist() and len(set(seeds)) == 70
