@@ -73,6 +73,14 @@ def draw_grid(
 ) -> np.ndarray:
     """Draws pictures and lays them out in one.
 
+    Example:
+
+    >>> from kerasgan import drawing, models, saved
+    >>> from kerasgan.recipes import PRESETS
+    >>> generator = saved.SavedGenerator(models.build_portable_generator(PRESETS["mlp"]))
+    >>> drawing.draw_grid(generator, 6, grid=(2, 3)).shape
+    (56, 84, 3)
+
     Args:
         generator: that draws.
         count: how many. The i-th picture of a seed is the same whatever the count is.

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-MODULES = [f"kerasgan.{name}" for name in ("gan", "data", "saved", "drawing", "recipes")]
+MODULES = [f"kerasgan.{name}" for name in ("gan", "data", "drawing", "recipes")]
 
 
 @pytest.mark.slow

@@ -70,6 +70,13 @@ def load(
 ) -> Pictures:
     """Prepares a source's pictures, or maps what an earlier call prepared.
 
+    Example:
+
+    >>> from kerasgan import data
+    >>> pictures = data.load("built-in", size=32, limit=4)
+    >>> pictures.pixels.shape
+    (4, 32, 32, 3)
+
     Broken files are skipped, counted and named in the cache's `rejected.csv`. Transparent parts
     become white.
 
