@@ -71,7 +71,7 @@ class Spent(NamedTuple):
     Attributes:
         seconds: of the clock or the processor.
         iterations: done in them.
-        d_accuracy: share of pairs that D tells apart, of late: 0.5 by chance.
+        d_accuracy: fraction of pairs that D tells apart, of late: 0.5 by chance.
     """
 
     seconds: float

@@ -105,7 +105,7 @@ class Judge:
 
         Returns:
             What the evaluator says of face features, and `diversity`: the mean distance between
-            two samples, as a share of that between two reals.
+            two samples, over that between two reals.
         """
         fakes = self.evaluator.describe(samples)
         diversity = mean_distance(fakes.features[FACE]) / self.real_distance

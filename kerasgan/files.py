@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never sees half of one."""
+"""Files: written so that nobody ever sees half of one, and read so that damage is told."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from kerasgan.text import first_line
 
 # Matches the temporary names of `atomic_path`, which stay behind only where a process is killed.
 LEFTOVERS = ".*.tmp*"
@@ -32,3 +34,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+class Damaged(Exception):
+    """A file that is not what it should be; the message is the reason, in one line."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turns whatever a library raises for a file into `Damaged`.
+
+    Libraries raise nearly anything for bytes that mean nothing to them, so every exception
+    counts. The block should hold one call of the library and no code of ours, whose mistakes
+    would be reported as damage.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise Damaged(first_line(error)) from error

@@ -10,7 +10,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from kerasgan.files import atomic_path
+from kerasgan.files import Damaged, atomic_path, reading
 
 
 def to_float(pictures: np.ndarray) -> np.ndarray:
@@ -63,10 +63,10 @@ def read_png(path: str | os.PathLike[str]) -> Image.Image | None:
 
     No other format is tried, whatever the file's name: some start other programs.
     """
-    try:  # Pillow raises nearly anything, by the place at which a file is broken.
-        with Image.open(path, formats=("PNG",)) as image:
+    try:
+        with reading(), Image.open(path, formats=("PNG",)) as image:
             image.load()
-    except Exception:
+    except Damaged:
         return None
     return image
 
@@ -74,7 +74,7 @@ def read_png(path: str | os.PathLike[str]) -> Image.Image | None:
 def png_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Reads width and height from a PNG's head; None for a file that has none."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with reading(), Image.open(path, formats=("PNG",)) as image:
             return image.size
-    except Exception:
+    except Damaged:
         return None

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kerasgan import data
 from kerasgan.data import archive, arrays, cache, check, decode, named, parquet, prepare, table
-from kerasgan.data.damage import Damaged, reading
+from kerasgan.files import Damaged, reading
 from kerasgan.metrics import cache as metrics_cache
 
 

@@ -18,7 +18,6 @@ from kerasgan.data.cache import (
     open_cache,
     open_or_build,
 )
-from kerasgan.data.damage import Damaged
 from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
@@ -31,6 +30,7 @@ from kerasgan.data.request import CACHE, Request, check_options
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
+from kerasgan.files import Damaged
 from kerasgan.text import printable
 
 __all__ = [

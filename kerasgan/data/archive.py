@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
-from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
 from kerasgan.errors import UserError
+from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -13,10 +13,10 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import MAX_PIXELS, Rejected
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.errors import UserError
+from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
 
 # Names in a .npz, the first that is there counts; Keras' own sets use the first of each.

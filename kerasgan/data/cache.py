@@ -31,12 +31,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import kerasgan
-from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Decoded
 from kerasgan.data.request import Request
 from kerasgan.data.table import Table, read_table
 from kerasgan.errors import UserError
-from kerasgan.files import LEFTOVERS, atomic_path
+from kerasgan.files import LEFTOVERS, Damaged, atomic_path, reading
 from kerasgan.text import megabytes, plural, printable
 
 FORMAT = 2  # raised whenever the same options give other pixels or other files

@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 
-from kerasgan.data.damage import Damaged, reading
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source
 from kerasgan.errors import UserError, required
+from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
 
 SUFFIX = ".parquet"

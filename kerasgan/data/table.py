@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan.data.damage import Damaged, reading
+from kerasgan.files import Damaged, reading
 from kerasgan.text import first_line
 
 NUMBER, NAME, LABEL = "picture", "name", "label"

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan.data.damage import Damaged, reading
-from kerasgan.files import atomic_path
+from kerasgan.files import Damaged, atomic_path, reading
 
 
 def remembered(

@@ -16,8 +16,8 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from kerasgan.data.damage import Damaged, reading
 from kerasgan.errors import UserError
+from kerasgan.files import Damaged, reading
 
 # A file from before the zip format begins with these two numbers, a pickle each.
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
