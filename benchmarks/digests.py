@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "conditional": ("conditional", {"width": 1 / 8, "batch_size": 8}),
     "growing": ("progressive", GROWING),
     "growing-dropout": ("progressive", {**GROWING, "dropout": 0.3, "augment": "0.5"}),
+    "growing-wgan": ("progressive", {**GROWING, "loss": "wgan", "clip_weights": 0.5, "r1": 0.0}),
     "labels": ("mlp", {"conditions": "labels", "classes": 5, "batch_size": 8}),
     "fast-labels": ("fast", {"conditions": "labels", "classes": 5, "augment": "none"}),
     "ada": ("article-lite", {"augment": "ada", "ada_images": 50, "batch_size": 4}),

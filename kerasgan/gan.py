@@ -295,10 +295,11 @@ class GAN:
             objective = optimizer.scale_loss(objective)
         gradients = tape.gradient(objective, [weight.value for weight in weights])
         optimizer.apply(gradients, weights)
-        if mover == D and (limit := self.recipe.clip_weights):  # Arjovsky et al. 2017
-            for weight in weights:
-                weight.assign(tf.clip_by_value(weight.value, -limit, limit))
         if mover == D:
+            if limit := self.recipe.clip_weights:  # Arjovsky et al. 2017
+                # All weights, those of stages to come as well.
+                for weight in self.discriminator.trainable_weights:
+                    weight.assign(tf.clip_by_value(weight.value, -limit, limit))
             models.normalise(self.discriminator)
 
     def trained(self, mover: str) -> list[keras.Variable]:

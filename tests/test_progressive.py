@@ -197,6 +197,16 @@ def test_iterations_report_size_and_alpha_and_compile_once_a_stage(growing, real
     assert len(set(map(id, steps))) == 2
 
 
+def test_clipping_reaches_the_layers_of_stages_to_come(growing, reals, eagerly):
+    limit = {"loss": "wgan", "clip_weights": 0.5, "r1": 0.0}
+    gan = GAN(dataclasses.replace(growing, **limit))
+    later = [w for w in gan.discriminator.trainable_weights if "inner16/kernel" in w.path]
+    assert [np.abs(weight.numpy()).max() > 0.5 for weight in later] == [True]
+    gan.train_on_batch(reals)
+    assert gan.growing.stage.side == 4
+    assert [np.abs(weight.numpy()).max() for weight in later] == [0.5]
+
+
 def test_average_and_optimizers_begin_anew_with_a_stage(growing, reals, eagerly):
     gan = GAN(growing)
     for _ in range(2):
@@ -384,7 +394,7 @@ def test_a_dry_run_times_every_stage(growing, monkeypatch):
         (" at 4x4", 3),
         (" at 16x16", 7),
     ]
-    timed = pace.WARM_UP + pace.TIMED
+    timed = pace.WARM_UP + pace.MIN_TIMED
     assert seen == [0, 1, 2, 0, 1, 2, 0, *range(3, 3 + timed)]
 
 
