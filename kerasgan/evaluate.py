@@ -196,11 +196,9 @@ def side_of_first(source: Path, cache: Path) -> int:
 def load_reals(args: argparse.Namespace, size: int, channels: int) -> data.Pictures:
     """Loads the real pictures: those of --data, else those of the run, or of the file's run."""
     run = Run(args.source if args.source.is_dir() else args.source.parent)
-    typed = {name: getattr(args, name) for name in ("limit", "crop", "cache")}
-    typed = {name: value for name, value in typed.items() if value is not None}
-    fingerprint = None
-    if args.data is not None:
-        request = data.Request(args.data, **typed)
+    typed, fingerprint = data.typed_fields(args), None
+    if "source" in typed:
+        request = data.Request(**typed)
     elif (run.folder / "run.json").exists():
         request = run.read_request(typed)
         fingerprint = run.read_facts()["data"]["fingerprint"]

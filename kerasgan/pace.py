@@ -11,8 +11,8 @@ from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
 
 WARM_UP = 2  # iterations before the speed is taken: the first compile and allocate
-TIMED = 5  # iterations the speed is taken over,
-TIMED_SECONDS = 20.0  # unless fewer take as long
+MIN_TIMED = 5  # iterations that tell the speed, however short they are
+MIN_TIMED_SECONDS = 20.0  # of iterations that tell the speed, however few they are
 SMOOTHED = 50  # iterations that the running mean of the pace looks back
 STATUS_SECONDS = 60  # between lines where no bar is shown
 A_DAY = 24 * 3600.0
@@ -176,7 +176,7 @@ def iterations_within(recipe: Recipe, minutes: float, seconds: Mapping[int, floa
 
 def timed_enough(count: int, seconds: float) -> bool:
     """Whether iterations timed so far, lasting so long together, tell the pace."""
-    return count >= TIMED or (count > 0 and seconds >= TIMED_SECONDS)
+    return count >= MIN_TIMED or (count > 0 and seconds >= MIN_TIMED_SECONDS)
 
 
 def estimate(seconds: float, left: int) -> str:

@@ -72,6 +72,7 @@ class Recorder:
         self.control = Control.of(recipe, run, self.conditions)
         # The saved generator computes in float32, so that it opens and runs anywhere.
         self.portable = models.build_portable_generator(recipe)
+        self.facts = saved.Facts(run.crop(), self.conditions)
         self.history = History()
         self.saved_at = -1  # the iteration after which everything was last saved by this process
 
@@ -266,7 +267,7 @@ class Recorder:
 
     def _write_generator(self, path: Path) -> None:
         self.portable.set_weights(self.gan.shown_generator.get_weights())
-        saved.write(path, self.portable, saved.Facts(self.run.crop(), self.conditions))
+        saved.write(path, self.portable, self.facts)
 
     def _write_grid(self, iteration: int) -> None:
         grid = self.control.grid(self.gan.shown_generator)

@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasgan import cli, data, recipes
 from kerasgan.data.conditions import find_conditions
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    check(args)
+    cli.require(rules(args))
     job = (resume if args.resume else begin)(args)
     recipe = job.recipe
     pictures = data.load_request(job.request, size=recipe.size, channels=recipe.channels)
@@ -133,22 +133,36 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(args: argparse.Namespace) -> None:
-    """Raises UserError where flags exclude each other, or --minutes is no time."""
-    if args.minutes is not None:
-        POSITIVE.require("minutes", args.minutes)
-    for words, received in (
-        ("A recipe begins as that of another run or as a preset. Received: --like with --preset",
-         args.like and args.preset != "auto"),
-        ("A resumed run should keep its own recipe. Received: --like with --resume",
-         args.like and args.resume),
-        ("A training should be told its minutes or its iterations. Received: --minutes with "
-         "--iters", args.minutes and hasattr(args, "iters")),
-        ("A resumed run has its iterations, and --iters gives it more. Received: --minutes with "
-         "--resume", args.minutes and args.resume),
-    ):  # fmt: skip
-        if received:
-            raise UserError(f"{words}. Leave one of them out.")
+def rules(args: argparse.Namespace) -> list[cli.Rule]:
+    """Returns what flags should be, alone and together."""
+    minutes, leave = args.minutes, "Leave one of them out"
+    return [
+        (
+            f"`--minutes` should be {POSITIVE.words}",
+            minutes,
+            minutes is None or POSITIVE.holds(minutes),
+        ),
+        (
+            "A recipe begins as that of another run or as a preset",
+            f"--like with --preset. {leave}",
+            not args.like or args.preset == "auto",
+        ),
+        (
+            "A resumed run should keep its own recipe",
+            f"--like with --resume. {leave}",
+            not (args.like and args.resume),
+        ),
+        (
+            "A training should be told its minutes or its iterations",
+            f"--minutes with --iters. {leave}",
+            not (minutes and hasattr(args, "iters")),
+        ),
+        (
+            "A resumed run has its iterations, and --iters gives it more",
+            f"--minutes with --resume. {leave}",
+            not (minutes and args.resume),
+        ),
+    ]
 
 
 def base_recipe(args: argparse.Namespace) -> Recipe:
@@ -170,7 +184,7 @@ def begin(args: argparse.Namespace) -> Job:
     if source is None:
         source = data.find_source()
         print(f"No --data: taking {describe_source(source)}.")
-    request = dataclasses.replace(data.Request(source), **typed_request(args))
+    request = dataclasses.replace(data.Request(source), **data.typed_fields(args))
     return Job(recipe, request, out=args.out, minutes=args.minutes)
 
 
@@ -193,13 +207,7 @@ def resume(args: argparse.Namespace) -> Job:
             f"A resumed run should keep its recipe. Received: {', '.join(changes)}. "
             "Leave these out, or start a new run."
         )
-    return Job(new, run.read_request(typed_request(args)), run=run)
-
-
-def typed_request(args: argparse.Namespace) -> dict[str, Any]:
-    """Returns the fields of a `data.Request` that were typed."""
-    typed = {"source": args.data, "limit": args.limit, "crop": args.crop, "cache": args.cache}
-    return {name: value for name, value in typed.items() if value is not None}
+    return Job(new, run.read_request(data.typed_fields(args)), run=run)
 
 
 def pick_preset() -> Recipe:

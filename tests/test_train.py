@@ -482,7 +482,7 @@ def test_a_long_run_is_told_what_would_be_faster():
 
 @pytest.mark.parametrize(
     ("seconds", "at"),
-    [(0.1, pace.WARM_UP + pace.TIMED), (5.0, pace.WARM_UP + 4), (60.0, pace.WARM_UP + 1)],
+    [(0.1, pace.WARM_UP + pace.MIN_TIMED), (5.0, pace.WARM_UP + 4), (60.0, pace.WARM_UP + 1)],
 )
 def test_the_estimate_comes_once_and_early(tiny, monkeypatch, seconds, at):
     now = [100.0]

@@ -26,7 +26,7 @@ from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request, check_options
+from kerasgan.data.request import CACHE, Request, check_options, typed_fields
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -50,6 +50,7 @@ __all__ = [
     "open_source",
     "make_preparation",
     "prepare_one",
+    "typed_fields",
 ]
 
 SETS = Path("data")  # where sets that are known by name are kept, in a folder each

@@ -1,5 +1,6 @@
 """What was asked of `data.load`, as it is written down to find the same pictures again."""
 
+import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -63,6 +64,16 @@ class Request:
                 "Restore it, or begin anew."
             )
         return cls(**known | {"cache": Path(known.get("cache", CACHE))})
+
+
+def typed_fields(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the fields of a `Request` that were typed, by name.
+
+    Args:
+        args: `data`, which is the source, `limit`, `crop` and `cache`; None for what was not typed.
+    """
+    typed = {"source": args.data, "limit": args.limit, "crop": args.crop, "cache": args.cache}
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def check_options(size: int, limit: int | None, crop: str, channels: int, seed: int = 0) -> None:

@@ -9,8 +9,8 @@ from kerasgan.backend import keras
 from kerasgan.models.parts import Parts, layers
 from kerasgan.recipes import Recipe
 
-FEATURES = 64  # channels beside the picture; doubled at each halving of the side,
-WIDEST = 512  # up to these
+FEATURES = 64  # channels beside the picture; each halving of the side doubles them
+WIDEST = 512  # channels, at most
 FIRST_SIDE = 4  # of G's first features and D's last
 
 
