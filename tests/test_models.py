@@ -51,6 +51,15 @@ def test_article_has_the_tutorials_layers():
     assert [x.rate for x in discriminator.layers if isinstance(x, keras.layers.Dropout)] == [0.4]
 
 
+def test_ds_own_width_leaves_g_as_it_is():
+    plain = float32("fast", size=16)
+    narrow = dataclasses.replace(plain, d_width=0.5)
+    discriminator = models.build_discriminator(narrow)
+    assert [x.filters for x in discriminator.layers if hasattr(x, "filters")] == [24, 48]
+    generators = [models.build_generator(recipe).weights for recipe in (plain, narrow)]
+    assert all(np.array_equal(*pair) for pair in zip(*generators, strict=True))
+
+
 @pytest.mark.parametrize("size", [32, 64, 128, 256])
 @pytest.mark.parametrize("width", [1 / 32, 1 / 8])
 def test_every_size_and_width_works(size, width):

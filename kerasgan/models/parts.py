@@ -25,8 +25,9 @@ class Parts:
     """Makes layers that share a network's precision, width, slope, normalisation and seed.
 
     Args:
-        recipe: `width`, `leaky_slope`, `g_batch_norm`, `d_batch_norm`, `spectral_norm`, `init_std`,
-            `conditions`, `condition_dim`, `classes` (known), `precision` (not "auto"), `seed`.
+        recipe: `width`, `d_width`, `leaky_slope`, `g_batch_norm`, `d_batch_norm`, `spectral_norm`,
+            `init_std`, `conditions`, `condition_dim`, `classes` (known), `precision` (not "auto"),
+            `seed`.
         network: "generator" or "discriminator".
         portable: whether the layers are Keras' own alone, so that what is saved opens without
             kerasgan; the weights are the same.
@@ -38,6 +39,7 @@ class Parts:
         discriminates = network == "discriminator"
         self.normalises = recipe.d_batch_norm if discriminates else recipe.g_batch_norm
         self._spectral = discriminates and recipe.spectral_norm
+        self._width = recipe.width * (recipe.d_width if discriminates else 1.0)
         self._portable = portable
         # One initializer a layer: each gets a seed of its own from (seed, network, position).
         stream = np.random.SeedSequence([recipe.seed, _STREAMS.index(network)])
@@ -63,7 +65,7 @@ class Parts:
         return layers.Concatenate(dtype=self.dtype)([latents, embedded])
 
     def channels(self, full: int) -> int:
-        return max(1, round(full * self.recipe.width))
+        return max(1, round(full * self._width))
 
     def dense(self, units: int, **options: Any) -> Layer:
         return self._weighted(layers.Dense, units, **options)

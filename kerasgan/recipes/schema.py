@@ -63,6 +63,8 @@ class Recipe:
                            Rule("1 or 3", lambda value: value in (1, 3)))
     width: float = _field(NETWORKS, 1.0, "factor on the number of channels of every layer",
                           Rule("above 0 and at most 16", lambda value: 0 < value <= 16))
+    d_width: float = _field(NETWORKS, 1.0, "the same for D's channels alone, times --width",
+                            Rule("above 0 and at most 16", lambda value: 0 < value <= 16))
     latent_dim: int = _field(NETWORKS, 32, "numbers in a latent", COUNT)
     conditions: str = _field(NETWORKS, "none", "what steers both networks: labels, the classes of "
                              "the pictures; or attributes they have, such as Smiling,Male; none",
