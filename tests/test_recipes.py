@@ -48,6 +48,7 @@ def test_presets_keep_their_figures(name):
     figures = dataclasses.asdict(PRESETS[name])
     checkpoints = figures.pop("checkpoint_every"), figures.pop("checkpoint_minutes")
     assert checkpoints == (0, 5.0)
+    assert figures.pop("d_width") == 1.0
     text = json.dumps(figures, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == FIGURES[name]
 
