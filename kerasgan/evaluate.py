@@ -16,8 +16,9 @@ from kerasgan import cli, data, drawing, images, metrics, saved
 from kerasgan.data.decode import Rejected, open_upright
 from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
+from kerasgan.network_file import SUFFIX
 from kerasgan.runs import Run
-from kerasgan.saved import SUFFIX, SavedGenerator
+from kerasgan.saved import SavedGenerator
 
 MAX_COUNT = 50_000  # pictures: as many as the literature takes
 

@@ -1,76 +1,37 @@
-"""A trained generator as a file: written, checked, loaded, and drawn with.
+"""A trained generator: written, loaded, and drawn with.
 
-The file is Keras' own, `.keras`, a zip archive that `keras.models.load_model` opens anywhere. One
-member more, of which Keras takes no notice, says what pictures the generator was trained on and
-what steers it:
+Its file is a network's, see `network_file`. What that says beside the network, is what pictures the
+generator was trained on and what steers it:
 
     kerasgan.json   version, size, channels, range, latent_dim, crop, conditions
-
-What comes from elsewhere is data. Nothing is loaded before its list of layers has been read and
-each has been found among those that hold no code and open no file.
 """
 
-import json
-import zlib
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
 import kerasgan
 from kerasgan import conditions as steering
-from kerasgan import images
+from kerasgan import images, network_file, pretrained
 from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
-from kerasgan.files import atomic_path
-from kerasgan.text import first_line, printable
+from kerasgan.network_file import FACTS, OLD_CONDITIONS, SUFFIX, damaged
+from kerasgan.text import printable
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 GENERATOR = "generator.keras"  # its name in a run's folder
-SUFFIX = ".keras"
+KIND = network_file.GENERATOR  # in messages
 BATCH = 16  # fixed: a picture must not depend on how many are drawn with it
 RANGE = [-1, 1]  # of the pictures
-
-FACTS = "kerasgan.json"  # the member with what Keras does not know
-OLD_CONDITIONS = "conditions.json"  # the member that held the conditions before there were facts
-LAYERS = "config.json"  # the member with Keras' list of layers
-# Keras' own members, and ours. It would unpack others, so-called assets.
-MEMBERS = {"metadata.json", LAYERS, "model.weights.h5", FACTS, OLD_CONDITIONS}
-MAX_JSON = 2**24  # bytes of a JSON member, unpacked: the facts of 1000 attributes take a third
-MAX_UNPACKED = 2**32  # bytes of all members: a generator of a billion weights
-
-# Modules of Keras, and what a generator may take from each.
-HARMLESS: dict[str | None, set[str]] = {
-    "keras": {"DTypePolicy", "Functional", "Model", "Sequential"},
-    "keras.models": {"Functional", "Model", "Sequential"},
-    "keras.src.models.functional": {"Functional"},
-    "keras.src.models.sequential": {"Sequential"},
-    "keras.dtype_policies": {"DTypePolicy"},
-    "keras.layers": set(
-        "Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D "
-        "Conv2DTranspose Cropping2D Dense DepthwiseConv2D Dot Dropout ELU Embedding Flatten "
-        "GaussianDropout GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D "
-        "GroupNormalization InputLayer LayerNormalization LeakyReLU MaxPooling2D Maximum Minimum "
-        "Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax "
-        "SpatialDropout2D SpectralNormalization Subtract UnitNormalization UpSampling2D "
-        "ZeroPadding2D".split()
-    ),
-    "keras.initializers": set(
-        "Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones "
-        "Orthogonal RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros".split()
-    ),
-    "keras.regularizers": {"L1", "L1L2", "L2"},
-    "keras.constraints": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"},
-    "keras.src.ops.numpy": {"Add", "Clip", "Multiply", "Subtract", "Tanh", "TrueDivide"},
-    None: {"__keras_tensor__"},
-}
 
 
 @dataclass(frozen=True)
@@ -121,6 +82,32 @@ class SavedGenerator:
     def conditions(self) -> Conditions | None:
         """Names and examples of what steers it, if anything does."""
         return self.facts.conditions
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What the weights are known by: what was made for others does not fit this generator."""
+        digest = hashlib.sha256()
+        for weight in self.model.get_weights():
+            digest.update(np.asarray(weight, "<f4").tobytes())
+        return digest.hexdigest()[:16]
+
+    def beside(self, name: str) -> Path:
+        """Returns where a file is kept that belongs to the generator.
+
+        Args:
+            name: of the file, such as "encoder.keras".
+
+        Returns:
+            In a run's folder the file of that name; beside another file one that begins with its
+            name, as in "me-encoder.keras" for "me.keras".
+
+        Raises:
+            ValueError: the generator was read from no file.
+        """
+        if self.file is None:
+            raise ValueError("A generator that was read from no file has no place for others.")
+        own = self.file.name == GENERATOR
+        return self.file.with_name(name if own else f"{self.file.stem}-{name}")
 
     def pictures(self, latents: "tf.Tensor", conditions: "tf.Tensor | None" = None) -> "tf.Tensor":
         """Gives pictures that have slopes by latents, conditions and weights.
@@ -173,18 +160,16 @@ def draw(
     return _draw(lambda *batch: _call(model, *batch), latents, conditions)
 
 
-def write(path: Path, model: "keras.Model", facts: Facts | None = None) -> None:
+def write(path: Path, model: "keras.Model", facts: Facts | None = None, half: bool = False) -> None:
     """Writes a generator as one `.keras` file, whole or not at all.
 
     Args:
         path: where it goes.
         model: of Keras' own layers, see `models.build_portable_generator`.
         facts: what else the file says.
+        half: whether kernels are kept in float16.
     """
-    with atomic_path(path) as temporary:
-        model.save(temporary)
-        with ZipFile(temporary, "a", ZIP_DEFLATED) as archive:
-            archive.writestr(FACTS, json.dumps(_to_json(model, facts or Facts())))
+    network_file.write(path, model, _to_json(model, facts or Facts()), half)
 
 
 def load(place: str | Path) -> SavedGenerator:
@@ -195,25 +180,19 @@ def load(place: str | Path) -> SavedGenerator:
     (8, 64, 64, 3)
 
     Args:
-        place: a run's folder, or any generator's `.keras` file.
+        place: a run's folder, any generator's `.keras` file, or the name of a generator that comes
+            along, one of `pretrained.names`.
 
     Raises:
         UserError: there is no generator at `place`, it is damaged, it is another model, or it has
             layers that are not among the harmless ones.
     """
     file = find(place)
-    facts, value = _check(file)
-    from kerasgan.backend import keras
-
-    try:  # A library raises nearly anything for bytes that mean nothing to it.
-        model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:
-        raise UserError(
-            f"A generator should be a Keras model file ({SUFFIX}). Received: {file}, which Keras "
-            f"refuses: {first_line(error)}"
-        ) from error
+    members = network_file.check(file, KIND)
+    facts = _read_facts(members, file)
+    model = network_file.open_checked(file, KIND)
     generator = SavedGenerator(model, facts, file)
-    _require_the_same(value, model, file)
+    _require_the_same(members[FACTS] or {}, model, file)
     return generator
 
 
@@ -221,18 +200,20 @@ def find(place: str | Path) -> Path:
     """Returns the generator's file that stands for a place.
 
     Args:
-        place: a run's folder, or the file itself.
+        place: a run's folder, the file itself, or the name of a generator that comes along. What
+            lies there goes before a name.
 
     Raises:
         UserError: there is none.
     """
-    # A name that is no path, such as that of a generator which comes along, would be looked up
-    # here and nowhere else.
     path = Path(place)
     if not path.exists():
+        if str(place) in pretrained.names():
+            return pretrained.folder(str(place)) / GENERATOR
+        known = ", ".join(pretrained.names())
         raise UserError(
-            f"A generator should be a run's folder or a {SUFFIX} file. Received: {path}, which "
-            "does not exist."
+            f"A generator should be a run's folder, a {SUFFIX} file"
+            f"{f' or one of {known}' if known else ''}. Received: {path}, which does not exist."
         )
     file = path / GENERATOR if path.is_dir() else path
     if not file.is_file():
@@ -350,110 +331,22 @@ def _require_the_same(value: dict[str, Any], model: "keras.Model", file: Path) -
             )
 
 
-def _check(file: Path) -> tuple[Facts, dict[str, Any]]:
-    """Reads a file's facts, after everything that can be checked without Keras.
-
-    Returns:
-        The facts, and all that their member holds.
-    """
-    if file.suffix != SUFFIX:
-        raise UserError(
-            f"A generator's file should end in {SUFFIX}. Received: {file}. Other formats, such as "
-            f".h5, may hold code: open it where you trust it, and save it as {SUFFIX}."
-        )
-    if not is_zipfile(file):
-        raise _damaged(file, "which is no zip archive, or a part of one")
-    try:
-        with ZipFile(file) as archive:
-            _require_members(archive, file)
-            layers = _read_json(archive, LAYERS, file)
-            facts = _read_json(archive, FACTS, file)
-            old = None if facts else _read_json(archive, OLD_CONDITIONS, file)
-    except (BadZipFile, EOFError, RuntimeError, zlib.error) as error:
-        raise _damaged(file, f"which is damaged: {first_line(error)}") from error
-    _require_harmless(layers, file)
-    if facts is None:
-        return Facts(conditions=_conditions(old, file), version=None), {}
-    return _facts(facts, file), facts
-
-
-def _require_members(archive: ZipFile, file: Path) -> None:
-    names = archive.namelist()
-    for name in names:
-        if name not in MEMBERS or names.count(name) > 1:
-            raise _damaged(file, f"with {printable(name)}, which does not belong there")
-    if LAYERS not in names:
-        raise _damaged(file, f"without {LAYERS}")
-    if (unpacked := sum(item.file_size for item in archive.infolist())) > MAX_UNPACKED:
-        raise _damaged(file, f"which is {unpacked / 2**30:.1f} GiB when unpacked")
-
-
-def _read_json(archive: ZipFile, name: str, file: Path) -> Any:
-    """Reads a member, never more of it than is allowed; None where there is none."""
-    if name not in archive.namelist():
-        return None
-    text = b""
-    if archive.getinfo(name).file_size <= MAX_JSON:  # as the archive claims
-        with archive.open(name) as member:
-            text = member.read(MAX_JSON + 1)
-    if not 0 < len(text) <= MAX_JSON:
-        raise _damaged(file, f"whose {name} is not of 1 to {MAX_JSON} bytes")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(file, f"whose {name} is no JSON: {first_line(error)}") from error
-
-
-def _require_harmless(layers: Any, file: Path) -> None:
-    """Raises UserError unless all that Keras would build is among the harmless."""
-    if not isinstance(layers, dict):
-        raise _damaged(file, f"whose {LAYERS} is no model")
-    # How it was trained is not read: the file is loaded with `compile=False`.
-    waiting: list[Any] = [value for key, value in layers.items() if key != "compile_config"]
-    waiting.append({key: layers.get(key) for key in ("module", "class_name", "registered_name")})
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            if "class_name" in value and not _is_harmless(value):
-                raise UserError(
-                    "A generator should be made of layers that hold no code and open no file. "
-                    f"Received: {file}, which has {_named(value)}. Build it of other layers."
-                )
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-
-
-def _is_harmless(value: dict[str, Any]) -> bool:
-    name, module = value["class_name"], value.get("module")
-    if not isinstance(name, str) or not isinstance(module, str | None):
-        return False
-    # A registered name goes before the others, to what somebody has registered under it.
-    return name in HARMLESS.get(module, ()) and value.get("registered_name") in (None, name)
-
-
-def _named(value: dict[str, Any]) -> str:
-    name = ".".join(str(value[key]) for key in ("module", "class_name") if value.get(key))
-    registered = value.get("registered_name")
-    other = f", registered as {registered}" if registered not in (None, name) else ""
-    return printable(f"{name or 'a layer without a name'}{other}"[:200])
+def _read_facts(members: dict[str, Any], file: Path) -> Facts:
+    """Reads the facts of a file's members, as `network_file.check` returns them."""
+    if members[FACTS] is None:
+        return Facts(conditions=_conditions(members[OLD_CONDITIONS], file), version=None)
+    return _facts(members[FACTS], file)
 
 
 def _facts(value: Any, file: Path) -> Facts:
     if not isinstance(value, dict):
-        raise _damaged(file, f"whose {FACTS} holds no facts")
+        raise damaged(file, KIND, f"whose {FACTS} holds no facts")
     for name in ("version", "crop"):
         if not isinstance(value.get(name), str | None):
-            raise _damaged(file, f"whose {FACTS} has an odd {name}")
+            raise damaged(file, KIND, f"whose {FACTS} has an odd {name}")
     conditions = _conditions(value.get("conditions"), file)
     return Facts(value.get("crop"), conditions, value.get("version"))
 
 
 def _conditions(value: Any, file: Path) -> Conditions | None:
     return None if value is None else steering.parse(value, file)
-
-
-def _damaged(file: Path, fact: str) -> UserError:
-    return UserError(
-        f"A generator should be a whole Keras model file ({SUFFIX}). Received: {file}, {fact}."
-    )

@@ -20,8 +20,8 @@ FLOORS = {
             ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
             ["cli", "files", "conditions"],
             ["recipes", "images"],
-            ["backend", "pace"],
-            ["data", "watch", "animation"],
+            ["backend", "pace", "pretrained"],
+            ["data", "watch", "animation", "network_file"],
             ["plots", "log"],
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"],
             ["critic", "saved"],
@@ -89,6 +89,7 @@ def test_a_sample_needs_few_modules():
     assert loaded == {
         *("kerasgan", "sample", "saved", "drawing", "animation"),
         *("cli", "conditions", "errors", "files", "images", "latents", "text"),
+        *("network_file", "pretrained"),
     }
 
 

@@ -52,10 +52,10 @@ def test_article_has_the_tutorials_layers():
 
 
 def test_ds_own_width_leaves_g_as_it_is():
-    plain = float32("fast", size=16)
+    plain = float32("fast", size=32)
     narrow = dataclasses.replace(plain, d_width=0.5)
     discriminator = models.build_discriminator(narrow)
-    assert [x.filters for x in discriminator.layers if hasattr(x, "filters")] == [24, 48]
+    assert [x.filters for x in discriminator.layers if hasattr(x, "filters")] == [24, 48, 96]
     generators = [models.build_generator(recipe).weights for recipe in (plain, narrow)]
     assert all(np.array_equal(*pair) for pair in zip(*generators, strict=True))
 

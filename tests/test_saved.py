@@ -4,16 +4,18 @@ import dataclasses
 import doctest
 import json
 import random
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kerasgan
 from kerasgan import latents as latents_module
-from kerasgan import models, saved
+from kerasgan import models, network_file, pretrained, saved
 from kerasgan.backend import keras, tf
 from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
@@ -59,6 +61,67 @@ def refused(path):
 
 
 # Writing and reading
+
+
+def test_a_file_in_half_precision_draws_nearly_the_same(tmp_path):
+    recipe = dataclasses.replace(PRESETS["fast"], size=32, precision="float32")
+    generator = models.build_portable_generator(recipe)
+    saved.write(tmp_path / "whole.keras", generator)
+    saved.write(tmp_path / "half.keras", generator, half=True)
+    whole, half = (tmp_path / f"{name}.keras" for name in ("whole", "half"))
+    assert half.stat().st_size < 0.5 * whole.stat().st_size
+    latents = latents_of(4, recipe.latent_dim)
+    drawn = [saved.load(path).draw(latents).astype(int) for path in (whole, half)]
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1
+    kernels = {weight.dtype for weight in saved.load(half).model.weights}
+    assert kernels == {"float32"}
+
+
+def test_half_precision_keeps_batch_norms_statistics(tmp_path):
+    recipe = dataclasses.replace(PRESETS["fast"], size=32, precision="float32")
+    generator = models.build_portable_generator(recipe)
+    norm = next(x for x in generator.layers if isinstance(x, keras.layers.BatchNormalization))
+    norm.moving_variance.assign(np.full(norm.moving_variance.shape, 123_456.0))  # beyond float16
+    saved.write(tmp_path / "half.keras", generator, half=True)
+    kept = saved.load(tmp_path / "half.keras").model.get_layer(norm.name)
+    np.testing.assert_array_equal(kept.moving_variance, norm.moving_variance)
+
+
+def test_a_generator_is_known_by_its_weights(tmp_path, tiny):
+    generator = models.build_portable_generator(tiny)
+    saved.write(tmp_path / "one.keras", generator, Facts("center"))
+    saved.write(tmp_path / "two.keras", generator)
+    other = models.build_portable_generator(dataclasses.replace(tiny, seed=1))
+    saved.write(tmp_path / "three.keras", other)
+    one, two, three = (saved.load(tmp_path / f"{n}.keras") for n in ("one", "two", "three"))
+    assert one.fingerprint == two.fingerprint != three.fingerprint
+    assert len(one.fingerprint) == 16
+
+
+def test_what_belongs_to_a_generator_lies_beside_it(tmp_path, tiny):
+    generator = models.build_portable_generator(tiny)
+    for name in ("generator.keras", "generator-best.keras"):
+        saved.write(tmp_path / name, generator)
+    run, best = saved.load(tmp_path), saved.load(tmp_path / "generator-best.keras")
+    assert run.beside("encoder.keras") == tmp_path / "encoder.keras"
+    assert best.beside("encoder.keras") == tmp_path / "generator-best-encoder.keras"
+    with pytest.raises(ValueError, match="no place"):
+        SavedGenerator(generator).beside("encoder.keras")
+
+
+def test_a_generator_that_comes_along_is_found_by_its_name(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "along")
+    folder = tmp_path / "along" / "tiny16"
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text("A card.")
+    saved.write(folder / "generator.keras", models.build_portable_generator(tiny))
+    monkeypatch.chdir(tmp_path)
+    assert pretrained.names() == ["tiny16"]
+    assert saved.find("tiny16") == folder / "generator.keras"
+    with pytest.raises(UserError, match="one of tiny16. Received: tiny17"):
+        saved.load("tiny17")
+    shutil.copytree(folder, "tiny16")  # what lies here goes before the name
+    assert saved.find("tiny16") == Path("tiny16/generator.keras")
 
 
 @pytest.mark.slow
@@ -312,7 +375,7 @@ def test_a_member_that_unpacks_without_end_is_not_read(file, name, peak):
     drop = {"kerasgan.json": None} if name == "conditions.json" else {}
     rewrite(file, {**drop, name: b" " * 2**26 + b"1"})
     assert file.stat().st_size < 2**20
-    assert peak(lambda: refused(file)) < 3 * saved.MAX_JSON
+    assert peak(lambda: refused(file)) < 3 * network_file.MAX_JSON
     assert f"whose {name} is not of" in refused(file)
 
 
@@ -325,7 +388,7 @@ def test_a_member_whose_size_is_a_lie_is_not_read(file, peak):
         ):
             content[start + 24 : start + 28] = (100).to_bytes(4, "little")
     file.write_bytes(content)
-    assert peak(lambda: refused(file)) < 3 * saved.MAX_JSON
+    assert peak(lambda: refused(file)) < 3 * network_file.MAX_JSON
 
 
 @pytest.mark.parametrize(
