@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import cli, data, drawing, images, metrics, saved
+from kerasgan import cli, data, drawing, images, metrics, plots, pretrained, saved, verdicts
+from kerasgan.conditions import LABELS
+from kerasgan.data.conditions import find_conditions
 from kerasgan.data.decode import Rejected, open_upright
 from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
 from kerasgan.network_file import SUFFIX
 from kerasgan.runs import Run
 from kerasgan.saved import SavedGenerator
+from kerasgan.text import either
 
 MAX_COUNT = 50_000  # pictures: as many as the literature takes
 
@@ -31,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> None:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
+    if args.verdicts is not None:
+        judge(args)
+        return
     report, sheet = measure(args)
     out = args.out or default_out(args.source)
     with atomic_path(out) as temporary:
@@ -52,8 +58,8 @@ def build_parser() -> cli.Parser:
         "precision and recall, faces found, and the nearest training pictures.",
     )
     add = parser.add_argument
-    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, or "
-        "pictures: a folder, an archive, arrays")  # fmt: skip
+    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, "
+        "one that comes along, or pictures: a folder, an archive, arrays")  # fmt: skip
     pictures = add("--data", metavar="SOURCE", help="the real pictures")
     cli.unset(pictures, "those of the run")
     limit = add("--limit", type=int, metavar="N", help="use the first N real pictures only")
@@ -70,6 +76,8 @@ def build_parser() -> cli.Parser:
     features = add("--features", action="append", choices=list(metrics.FEATURES),
         help="may be repeated")  # fmt: skip
     cli.unset(features, " and ".join(metrics.DEFAULT_FEATURES))
+    add("--verdicts", nargs="*", metavar="PICTURE", help="instead of all that: what the run's "
+        "discriminator says of reals, of fakes and of these pictures or folders")  # fmt: skip
     add("--features-weights", type=Path, metavar="FILE", help="weights of --features inception")
     add("--no-detection", action="store_true", help="do not look for faces; saves half the time")
     add("--sheet", action="store_true", help="write a picture of the samples closest to training "
@@ -89,11 +97,88 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
         ("`--out` should end in .json", out, out is None or out.suffix.lower() == ".json"),
         ("`--features-weights` is for --features inception", weights, not weights or inception),
         (
-            f"What to measure should be a run's folder, a {SUFFIX} file or pictures",
+            "What to measure should be "
+            + either(["a run's folder", f"a {SUFFIX} file", "pictures", *pretrained.names()]),
             f"{args.source}, which does not exist",
-            args.source.exists(),
+            args.source.exists() or str(args.source) in pretrained.names(),
         ),
     ]
+
+
+def judge(args: argparse.Namespace) -> None:
+    """Shows what the discriminator says of reals, of fakes and of pictures that were named."""
+    generator, discriminator = saved.load(args.source), verdicts.load(args.source)
+    verdicts.require_the_same_pictures(discriminator, generator)
+    names, own = read_pictures(args, generator)
+    logits = {}
+    if (reals := find_reals(args, generator)) is not None:
+        order = np.random.default_rng(args.seed).permutation(len(reals.pixels))
+        chosen = np.sort(order[: args.n])
+        vectors = None
+        if known := discriminator.conditions:
+            wanted = LABELS if known.are_classes else ",".join(known.names)
+            steering = find_conditions(reals, wanted)
+            vectors = steering.take(chosen).vectors() if steering else None
+        logits[verdicts.REALS] = discriminator.judge(reals.pixels[chosen], vectors)
+    known = generator.conditions
+    vectors = known.draw(args.n, args.seed).vectors() if known else None
+    fakes = drawing.draw_many(generator, args.n, seed=args.seed, conditions=vectors)
+    logits[verdicts.FAKES] = discriminator.judge(fakes, vectors)
+    if len(own):
+        logits[verdicts.PICTURES] = discriminator.judge(own)
+    report(args, verdicts.Verdicts(logits, names))
+
+
+def report(args: argparse.Namespace, said: verdicts.Verdicts) -> None:
+    """Prints verdicts, and writes them with a plot of their distributions."""
+    figures = said.figures()
+    print(f"\n{verdicts.table(figures)}\n")
+    out = args.out or default_out(args.source, "verdicts")
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    plots.write_verdicts(out.with_suffix(".png"), said.logits, said.names)
+    print(f"{out}, {out.with_suffix('.png')}")
+
+
+def read_pictures(
+    args: argparse.Namespace, generator: SavedGenerator
+) -> tuple[list[str], np.ndarray]:
+    """Reads the pictures that were named, cut as the generator's training pictures were.
+
+    Returns:
+        Their names, and uint8 (N, size, size, channels). What cannot be used is said and left out.
+
+    Raises:
+        UserError: pictures were named, and none can be used.
+    """
+    size, channels = square_of(generator, None), generator.channels
+    crop = args.crop or generator.facts.crop or "auto"
+    names: list[str] = []
+    found: list[np.ndarray] = []
+    for place in args.verdicts:
+        try:
+            if Path(place).is_dir():
+                own = data.load(place, size=size, channels=channels, crop=crop, cache=args.cache)
+                names += own.table.names
+                found.append(own.pixels)
+            else:
+                found.append(data.prepare_one(Path(place), size=size, channels=channels, crop=crop))
+                names += [place] * len(found[-1])
+        except UserError as error:
+            print(f"left out: {error}")
+    if args.verdicts and not found:
+        raise UserError("There should be a picture to judge. Received: none that can be used.")
+    none = np.empty((0, size, size, channels), np.uint8)
+    return names, np.concatenate([none, *found])
+
+
+def find_reals(args: argparse.Namespace, generator: SavedGenerator) -> data.Pictures | None:
+    """Returns the real pictures, where any are named or a run knows its own."""
+    known = args.source.is_dir() and (args.source / "run.json").exists()
+    if not (args.data or known):
+        print("No real pictures are known here: name some by --data to have them judged too.")
+        return None
+    return load_reals(args, square_of(generator, args.size), generator.channels)
 
 
 @dataclass(frozen=True)
@@ -119,7 +204,10 @@ def generator_file(path: Path) -> Path | None:
         run = Run(path)
         is_run = run.generator.exists() or (path / "recipe.json").exists()
         return run.generator if is_run else None
-    return path if path.suffix == SUFFIX else None
+    if path.suffix == SUFFIX:
+        return path
+    comes_along = not path.exists() and str(path) in pretrained.names()
+    return saved.find(path) if comes_along else None
 
 
 def draw_samples(generator: SavedGenerator, count: int, seed: int) -> Samples:
@@ -253,11 +341,11 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, Any], np.ndarray]:
     return evaluate(evaluator, samples)
 
 
-def default_out(source: Path) -> Path:
+def default_out(source: Path, what: str = "evaluation") -> Path:
     """Returns a place in the run; beside a file or a folder of pictures, and named after it."""
     if source.is_dir() and generator_file(source):
-        return source / "evaluation.json"
-    return source.with_name(f"{source.stem}-evaluation.json")
+        return source / f"{what}.json"
+    return source.with_name(f"{source.stem}-{what}.json")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,16 @@ def spread(size: int, iters: int) -> str:
     return ",".join([f"{FIRST_SIDE}:{length}", *parts, f"{last}:{fade}+rest"])
 
 
+def grown(size: int) -> str:
+    """Returns stages of which only the last takes any iterations: nothing grows any more.
+
+    Args:
+        size: of the last stage, a power of 2 above the first side.
+    """
+    *smaller, last = sides(size)
+    return ",".join([*(f"{side}:0" for side in smaller), f"{last}:rest"])
+
+
 def stage_at(stages: Sequence[Stage], done: int) -> Stage:
     """Returns the stage of the iteration that comes after `done` others."""
     return next(stage for stage in stages if done < stage.end)

@@ -58,7 +58,7 @@ HARMLESS: dict[str | None, set[str]] = {
     ),
     "keras.regularizers": {"L1", "L1L2", "L2"},
     "keras.constraints": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"},
-    "keras.src.ops.numpy": {"Add", "Clip", "Multiply", "Subtract", "Tanh", "TrueDivide"},
+    "keras.src.ops.numpy": set("Add Clip Mean Multiply Sqrt Subtract Tanh TrueDivide Var".split()),
     None: {"__keras_tensor__"},
 }
 

@@ -1,7 +1,7 @@
 """Pictures of a training's losses and of its quality."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kerasgan.watch import Evaluation
 
 MAX_BINS = 500  # points of a curve: more than the picture has pixels for only blur it
+VERDICT_BINS = 40  # of a histogram of logits
+COLORS = ("tab:blue", "tab:red", "tab:green")  # of its groups
 MAX_OUTSIDE = 0.005  # fraction of the losses, at either end, that may lie outside of the picture
 
 
@@ -96,6 +98,47 @@ def write_quality(
     """Writes the curves of quality as PNG, whole or not at all."""
     with atomic_path(path) as temporary:
         quality_figure(evaluations, rollbacks).savefig(temporary, dpi=100)
+
+
+def verdict_figure(logits: Mapping[str, np.ndarray], names: Sequence[str] = ()) -> "Figure":
+    """Draws how a discriminator's logits are distributed.
+
+    Args:
+        logits: (N,) of each group of pictures by its name.
+        names: of the pictures of the last group, each drawn as a line; none for a histogram as of
+            the others.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.add_subplot()
+    groups = dict(logits)
+    single = groups.popitem() if names else None
+    edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), VERDICT_BINS)
+    for (name, values), color in zip(groups.items(), COLORS, strict=False):
+        label = f"{name} ({len(values):,})"
+        axes.hist(values, edges.tolist(), density=True, alpha=0.5, color=color, label=label)
+    if single:
+        _draw_each(axes, *single)
+    axes.set_xlabel("logit: the higher, the more real")
+    axes.set_yticks([])
+    axes.legend(loc="upper right")
+    return figure
+
+
+def _draw_each(axes: "Axes", group: str, values: np.ndarray) -> None:
+    for place, value in enumerate(values):
+        axes.axvline(
+            value, color="black", lw=1, label=None if place else f"{group} ({len(values)})"
+        )
+
+
+def write_verdicts(
+    path: str | os.PathLike[str], logits: Mapping[str, np.ndarray], names: Sequence[str] = ()
+) -> None:
+    """Writes the distributions of logits as PNG, whole or not at all; see `verdict_figure`."""
+    with atomic_path(path) as temporary:
+        verdict_figure(logits, names).savefig(temporary, dpi=100)
 
 
 def _limits(values: np.ndarray) -> tuple[float | None, float | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasgan import images, models, plots, quality, runs, saved
+from kerasgan import images, models, plots, quality, runs, saved, verdicts
 from kerasgan.checkpoints import Checkpoints, Schedule
 from kerasgan.control import Control
 from kerasgan.errors import UserError
@@ -70,8 +70,9 @@ class Recorder:
         self.schedule = Schedule(recipe.checkpoint_every, recipe.checkpoint_minutes, clock)
         self.conditions = runs.read_conditions(run.conditions)
         self.control = Control.of(recipe, run, self.conditions)
-        # The saved generator computes in float32, so that it opens and runs anywhere.
+        # The saved networks compute in float32, so that they open and run anywhere.
         self.portable = models.build_portable_generator(recipe)
+        self.portable_discriminator = models.build_portable_discriminator(recipe)
         self.facts = saved.Facts(run.crop(), self.conditions)
         self.history = History()
         self.saved_at = -1  # the iteration after which everything was last saved by this process
@@ -257,6 +258,7 @@ class Recorder:
     def _write_state(self) -> None:
         """Writes what `save` does, of weights known to be finite."""
         self._write_generator(self.run.generator)
+        self._write_discriminator(self.run.discriminator)
         losses = self.history.losses
         plots.write_losses(self.run.losses, losses["d_loss"], losses["a_loss"])
         self.events.flush()
@@ -268,6 +270,12 @@ class Recorder:
     def _write_generator(self, path: Path) -> None:
         self.portable.set_weights(self.gan.shown_generator.get_weights())
         saved.write(path, self.portable, self.facts)
+
+    def _write_discriminator(self, path: Path) -> None:
+        weights = models.portable_weights(self.gan.discriminator)
+        self.portable_discriminator.set_weights(weights)
+        loss = self.gan.recipe.loss
+        verdicts.write(path, self.portable_discriminator, loss, self.conditions)
 
     def _write_grid(self, iteration: int) -> None:
         grid = self.control.grid(self.gan.shown_generator)

@@ -2,7 +2,8 @@
 
 outputs/000-article-lite/
     recipe.json     every hyperparameter, resolved
-    run.json        data, device and versions; `resumptions` where the run went on with others
+    run.json        data, device and versions; `start` where it began with other weights, and
+                    `resumptions` where it went on with another device or other versions
     log.jsonl       one line an iteration
     reals.png       a preview of the training pictures
     rejected.csv    picture files that could not be used, with the reason
@@ -12,6 +13,7 @@ outputs/000-article-lite/
     losses.png      both loss curves
     quality.png     KID and face Frechet distance, where there are evaluations on the way
     generator.keras the generator, for `keras.models.load_model`
+    discriminator.keras   the discriminator that it was trained against
     generator-best.keras   the one of the best evaluation
     checkpoints/    networks, optimizers and iteration, the last few
     events/         TensorBoard's
@@ -27,7 +29,7 @@ import re
 import secrets
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kerasgan import conditions, data, images
+from kerasgan import conditions, data, images, verdicts
 from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
 from kerasgan.data.conditions import find_conditions
@@ -67,6 +69,7 @@ class Run:
         self.events = self.folder / "events"
         self.log = self.folder / "log.jsonl"
         self.generator = self.folder / GENERATOR
+        self.discriminator = self.folder / verdicts.FILE
         self.best_generator = self.folder / "generator-best.keras"
         self.losses = self.folder / "losses.png"
         self.quality = self.folder / "quality.png"
@@ -225,7 +228,13 @@ class Run:
 
 
 def begin_run(
-    recipe: Recipe, pictures: Pictures, *, out: Path | None = None, outputs: Path = OUTPUTS
+    recipe: Recipe,
+    pictures: Pictures,
+    *,
+    out: Path | None = None,
+    outputs: Path = OUTPUTS,
+    start: dict[str, Any] | None = None,
+    fill: Callable[[Run], None] | None = None,
 ) -> Run:
     """Makes a run folder with all that is known before the first iteration, whole or not at all.
 
@@ -234,6 +243,8 @@ def begin_run(
         pictures: what will be trained on.
         out: the run's folder; the next NNN-PRESET in `outputs` unless given.
         outputs: the folder of runs.
+        start: what the run records of the weights that it begins with; None for fresh ones.
+        fill: writes what else belongs into the new folder, while nobody sees it.
 
     Raises:
         UserError: `out` is in use.
@@ -243,7 +254,9 @@ def begin_run(
         try:
             with atomic_path(run.folder) as temporary:
                 temporary.mkdir()
-                _write_beginning(Run(temporary), recipe, pictures)
+                _write_beginning(Run(temporary), recipe, pictures, start)
+                if fill:
+                    fill(Run(temporary))
             return run
         except OSError:
             if not run.folder.exists():
@@ -254,7 +267,9 @@ def begin_run(
             # Another process took this number meanwhile: take the next.
 
 
-def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
+def _write_beginning(
+    run: Run, recipe: Recipe, pictures: Pictures, start: dict[str, Any] | None
+) -> None:
     from kerasgan import backend
 
     used = {"fingerprint": pictures.fingerprint, "count": len(pictures.pixels)}
@@ -262,9 +277,10 @@ def _write_beginning(run: Run, recipe: Recipe, pictures: Pictures) -> None:
         used["conditions"] = known.fingerprint
         write_conditions(run.conditions, known.examples(recipe.seed))
     run.write_recipe(recipe)
-    run.write_facts(
-        {"data": _recorded(pictures) | used, MACHINE: mark_of_machine(), **backend.environment()}
-    )
+    facts = {"data": _recorded(pictures) | used, MACHINE: mark_of_machine()}
+    if start:
+        facts["start"] = start
+    run.write_facts(facts | backend.environment())
     shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
     order = np.random.default_rng(recipe.seed).permutation(len(pictures.pixels))
     preview = pictures.pixels[np.sort(order[:PREVIEW])]

@@ -22,7 +22,7 @@ from kerasgan import images, network_file, pretrained
 from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
 from kerasgan.network_file import FACTS, OLD_CONDITIONS, SUFFIX, damaged
-from kerasgan.text import printable
+from kerasgan.text import either, printable
 
 if TYPE_CHECKING:
     import keras
@@ -210,11 +210,8 @@ def find(place: str | Path) -> Path:
     if not path.exists():
         if str(place) in pretrained.names():
             return pretrained.folder(str(place)) / GENERATOR
-        known = ", ".join(pretrained.names())
-        raise UserError(
-            f"A generator should be a run's folder, a {SUFFIX} file"
-            f"{f' or one of {known}' if known else ''}. Received: {path}, which does not exist."
-        )
+        places = either(["a run's folder", f"a {SUFFIX} file", *pretrained.names()])
+        raise UserError(f"A generator should be {places}. Received: {path}, which does not exist.")
     file = path / GENERATOR if path.is_dir() else path
     if not file.is_file():
         raise UserError(

@@ -1,6 +1,7 @@
 """Words for messages: names that may hold anything, counts, sizes."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -13,6 +14,12 @@ def printable(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Returns "1 picture", "2,201 pictures"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def either(things: Sequence[str]) -> str:
+    """Returns "a, b or c"; there is at least one."""
+    *others, last = things
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def most_common(reasons: Counter[str], kinds: int = 3) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasgan import cli, data, recipes
+from kerasgan import cli, data, growth, pretrained, recipes, saved
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
 from kerasgan.recipes import PRESETS, Recipe
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerasgan.data import Pictures
     from kerasgan.gan import GAN
     from kerasgan.metrics import Evaluator
+    from kerasgan.start import Start
 
 NOT_YET = 2**31  # iterations, more than any stages take, until those of --minutes are known
 
@@ -31,6 +32,7 @@ class Job:
         request: the pictures to train on.
         out: a new run's folder; None for the next one in outputs/.
         run: the run to resume; None for a new one.
+        start: of the weights to begin with; None for fresh ones.
         minutes: that the training should take, which gives the recipe its `iters`; None where
             those are known.
     """
@@ -39,6 +41,7 @@ class Job:
     request: data.Request
     out: Path | None = None
     run: Run | None = None
+    start: Path | None = None
     minutes: float | None = None
 
 
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
-    job = (resume if args.resume else begin)(args)
+    job = (resume if args.resume else plan)(args)
     recipe = job.recipe
     pictures = data.load_request(job.request, size=recipe.size, channels=recipe.channels)
     print(data.describe(pictures))
@@ -63,7 +66,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def work(job: Job, pictures: "Pictures", dry: bool) -> int:
     """Does what was asked for; here TensorFlow comes in. Returns the exit code."""
-    from kerasgan import backend, dry_run
+    from kerasgan import backend, dry_run, start
     from kerasgan.backend import tf
     from kerasgan.gan import GAN
     from kerasgan.quality import build_evaluator
@@ -75,14 +78,30 @@ def work(job: Job, pictures: "Pictures", dry: bool) -> int:
             recipe = dry_run.with_minutes(recipe, pictures, job.minutes)
         counts = {"pictures": len(pictures.pixels), "classes": len(pictures.label_names)}
         gan = GAN(backend.resolved(recipe, **counts))
+        started = start.read(job.start) if job.start else None
+        if started:
+            started.give(gan)
         if dry:
             dry_run.report(gan, pictures)
             return 0
         evaluator = build_evaluator(gan.recipe, pictures)
-        run = job.run or begin_run(gan.recipe, pictures, out=job.out)
+        run = job.run or begin(gan, pictures, job.out, started)
         return train(gan, pictures, run, evaluator)
     except tf.errors.ResourceExhaustedError as error:
         raise exhausted(error, job.recipe) from error
+
+
+def begin(gan: "GAN", pictures: "Pictures", out: Path | None, started: "Start | None") -> Run:
+    """Makes the folder of a new run; weights to begin with go into it as a first checkpoint."""
+    from kerasgan.checkpoints import Checkpoints
+
+    if started is None:
+        return begin_run(gan.recipe, pictures, out=out)
+
+    def fill(run: Run) -> None:
+        Checkpoints(gan, run.checkpoints, gan.recipe.keep_checkpoints).save()
+
+    return begin_run(gan.recipe, pictures, out=out, start=started.facts(), fill=fill)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -116,6 +135,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="RUN",
     )  # fmt: skip
     add(
+        "--start-from", type=Path, help="begin with the networks of this run, or of one that comes "
+        f"along{known()}, instead of fresh ones; for sets of a few hundred pictures",
+        metavar="RUN",
+    )  # fmt: skip
+    add(
         "--minutes", type=float, help="train about so long: the speed is measured first, and "
         "--iters follows from it and is kept in the run", metavar="N",
     )  # fmt: skip
@@ -131,6 +155,12 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     recipes.add_flags(parser)
     return parser
+
+
+def known() -> str:
+    """Names the networks that come along, for --help."""
+    names = pretrained.names()
+    return f" ({', '.join(names)})" if names else ""
 
 
 def rules(args: argparse.Namespace) -> list[cli.Rule]:
@@ -153,6 +183,11 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
             not (args.like and args.resume),
         ),
         (
+            "A resumed run should go on with its own weights",
+            f"--start-from with --resume. {leave}",
+            not (args.start_from and args.resume),
+        ),
+        (
             "A training should be told its minutes or its iterations",
             f"--minutes with --iters. {leave}",
             not (minutes and hasattr(args, "iters")),
@@ -167,12 +202,22 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
 
 def base_recipe(args: argparse.Namespace) -> Recipe:
     """Returns the recipe that typed flags override: another run's, or a preset."""
+    started = read_start(args.start_from) if args.start_from else None
+    if started and args.preset == "auto" and not args.like:
+        base = PRESETS.get(started.preset, started)
+    else:
+        base = typed_base(args)
+    return with_networks_of(started, base, args) if started else base
+
+
+def typed_base(args: argparse.Namespace) -> Recipe:
+    """Returns the recipe of --like or --preset."""
     if args.like:
         return Run(args.like).read_recipe()
     return pick_preset() if args.preset == "auto" else PRESETS[args.preset]
 
 
-def begin(args: argparse.Namespace) -> Job:
+def plan(args: argparse.Namespace) -> Job:
     """Resolves what a new run will be: its recipe, its pictures and its folder."""
     if args.out:
         Run(args.out).require_new()
@@ -185,7 +230,42 @@ def begin(args: argparse.Namespace) -> Job:
         source = data.find_source()
         print(f"No --data: taking {describe_source(source)}.")
     request = dataclasses.replace(data.Request(source), **data.typed_fields(args))
-    return Job(recipe, request, out=args.out, minutes=args.minutes)
+    return Job(recipe, request, out=args.out, start=args.start_from, minutes=args.minutes)
+
+
+def read_start(place: Path) -> Recipe:
+    """Returns the recipe of the networks that a training starts from.
+
+    Raises:
+        UserError: the place is no run.
+    """
+    file = saved.find(place)
+    if place.is_file():
+        raise UserError(
+            "`--start-from` should be a run's folder, which has both networks and their recipe. "
+            f"Received: {place}, a file. Name its run."
+        )
+    return Run(file.parent).read_recipe()
+
+
+def with_networks_of(started: Recipe, base: Recipe, args: argparse.Namespace) -> Recipe:
+    """Returns a recipe for the networks of another.
+
+    Raises:
+        UserError: something else of the networks was typed.
+    """
+    fixed, typed = recipes.architecture(started), recipes.overrides(args)
+    if base.network != started.network:
+        typed = {"network": base.network} | typed
+    for name, value in fixed.items():
+        if typed.get(name, value) != value:
+            raise UserError(
+                "A training should keep the networks that it starts from. Received: "
+                f"{recipes.flag(name)} {typed[name]}, with {value} in {args.start_from}. Leave it "
+                "out, or leave out --start-from."
+            )
+    stages = growth.grown(started.size) if started.grows else base.stages
+    return dataclasses.replace(base, **fixed, stages=stages)
 
 
 def resume(args: argparse.Namespace) -> Job:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kerasgan import models
+from kerasgan import models, network_file
 from kerasgan.backend import keras, tf
 from kerasgan.models import parts, resample
 from kerasgan.models.parts import Parts
@@ -272,3 +272,41 @@ def test_a_network_may_have_any_number_of_layers(tiny):
     seeds = [made.dense(1).kernel_initializer.seed for _ in range(70)]
     before = np.random.SeedSequence([tiny.seed, 0]).generate_state(64)
     assert seeds[:64] == before.tolist() and len(set(seeds)) == 70
+
+
+TINY = {
+    "article": {"size": 32, "width": 1 / 16},
+    "dcgan": {"size": 32, "width": 1 / 16},
+    "fast": {"size": 32, "width": 1 / 16},
+    "mlp": {"size": 28, "width": 1 / 16},
+    "progressive": {"size": 16, "width": 1 / 32},
+    "conditional": {"size": 32, "width": 1 / 8},
+}
+
+
+@pytest.mark.parametrize("spectral", [False, True])
+@pytest.mark.parametrize("preset", TINY)
+def test_a_portable_discriminator_says_the_same(tmp_path, preset, spectral):
+    recipe = float32(preset, **TINY[preset], spectral_norm=spectral, d_batch_norm=False)
+    own = models.build_discriminator(recipe)
+    models.normalise(own)
+    if recipe.grows:
+        own.get_layer("fade16").alpha.assign(0.3)
+    portable = models.build_portable_discriminator(recipe)
+    portable.set_weights(models.portable_weights(own))
+    network_file.write(tmp_path / "d.keras", portable, {})
+    network_file.check(tmp_path / "d.keras", "discriminator")
+    opened = network_file.open_checked(tmp_path / "d.keras", "discriminator")
+    rng = np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (5, recipe.size, recipe.size, 3)).astype("f")
+    if recipe.condition_size:
+        inputs = [inputs, np.ones((5, recipe.condition_size), "f")]
+    expected = models.logits_of(own)(inputs).numpy()
+    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(models.logits_of(opened)(inputs), expected, rtol=1e-4, atol=1e-5)
+
+    other = models.build_discriminator(dataclasses.replace(recipe, seed=1))
+    models.take_portable_weights(other, opened.get_weights())
+    if recipe.grows:
+        other.get_layer("fade16").alpha.assign(0.3)
+    np.testing.assert_allclose(models.logits_of(other)(inputs), expected, rtol=1e-4, atol=1e-5)

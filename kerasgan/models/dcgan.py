@@ -34,12 +34,12 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     return parts.model(latents, parts.pictures(x))
 
 
-def build_discriminator(recipe: Recipe) -> keras.Model:
+def build_discriminator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the discriminator.
 
-    The argument and what is returned are `kerasgan.models.build_discriminator`'s.
+    The arguments and what is returned are `kerasgan.models.build_discriminator`'s.
     """
-    parts = Parts(recipe, "discriminator")
+    parts = Parts(recipe, "discriminator", portable)
     first, *others = _channels(parts, recipe.size)
     bias = not parts.normalises
 

@@ -52,12 +52,12 @@ def build_generator(recipe: Recipe, portable: bool = False) -> keras.Model:
     return parts.model(latents, pictures)
 
 
-def build_discriminator(recipe: Recipe) -> keras.Model:
+def build_discriminator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the discriminator.
 
-    The argument and what is returned are `kerasgan.models.build_discriminator`'s.
+    The arguments and what is returned are `kerasgan.models.build_discriminator`'s.
     """
-    parts = Parts(recipe, "discriminator")
+    parts = Parts(recipe, "discriminator", portable)
     halvings = int(math.log2(recipe.size // FIRST_SIDE))
     first, *others = _channels(parts, D_NARROWEST, D_WIDEST, halvings)
     bias = not parts.normalises

@@ -30,7 +30,10 @@ class Parts:
             `seed`.
         network: "generator" or "discriminator".
         portable: whether the layers are Keras' own alone, so that what is saved opens without
-            kerasgan; the weights are the same.
+            kerasgan.
+
+    Attributes:
+        normalises: whether the network has BatchNorm.
     """
 
     def __init__(self, recipe: Recipe, network: str, portable: bool = False) -> None:
@@ -40,7 +43,7 @@ class Parts:
         self.normalises = recipe.d_batch_norm if discriminates else recipe.g_batch_norm
         self._spectral = discriminates and recipe.spectral_norm
         self._width = recipe.width * (recipe.d_width if discriminates else 1.0)
-        self._portable = portable
+        self.portable = portable
         # One initializer a layer: each gets a seed of its own from (seed, network, position).
         stream = np.random.SeedSequence([recipe.seed, _STREAMS.index(network)])
         self._seeds = (stream.generate_state(place + 1)[place] for place in itertools.count())
@@ -81,20 +84,24 @@ class Parts:
     def scaled_conv(self, filters: int, kernel: int, **options: Any) -> Layer:
         """A convolution with an equalised learning rate, see `ScaledConv2D`."""
         # Spectral normalisation sets the scale of the weights by itself.
-        kind = layers.Conv2D if self._spectral else ScaledConv2D
+        kind = layers.Conv2D if self._spectral or self.portable else ScaledConv2D
         return self._weighted(kind, filters, kernel, std=1.0, **options)
 
     def opening(self, filters: int, **options: Any) -> Layer:
         """A 6x6 convolution that halves the side of pictures."""
+        if self.portable:
+            return self.conv(filters, 6, strides=2, padding="same", **options)
         return self._weighted(Opening, filters, **options)
 
     def halving(self, filters: int, **options: Any) -> Layer:
         """A 4x4 convolution that halves the side."""
+        if self.portable:
+            return self.conv(filters, 4, strides=2, padding="same", **options)
         return self._weighted(Halving, filters, **options)
 
     def doubling(self, filters: int, **options: Any) -> Layer:
         """A transposed 4x4 convolution that doubles the side."""
-        if self._portable:
+        if self.portable:
             return self.conv_transpose(filters, **options)
         return self._weighted(Doubling, filters, **options)
 
@@ -104,7 +111,7 @@ class Parts:
             return _same
         std = self.recipe.init_std
         gamma = keras.initializers.RandomNormal(1.0, std, seed=self._seed()) if std else "ones"
-        kind = layers.BatchNormalization if self._portable else FusedBatchNormalization
+        kind = layers.BatchNormalization if self.portable else FusedBatchNormalization
         return kind(gamma_initializer=gamma, dtype=self.dtype, **BATCH_NORM)
 
     def leaky(self) -> Layer:
@@ -139,7 +146,7 @@ class Parts:
         name = options.pop("name", None)
         options = {"dtype": self.dtype, **options}
         initializer = self._initializer(std or self.recipe.init_std)
-        if not self._spectral:
+        if not self._spectral or self.portable:
             return kind(*sizes, kernel_initializer=initializer, name=name, **options)
         layer = kind(*sizes, kernel_initializer=initializer, **options)
         return SpectralNormalization(layer, seed=self._seed(), name=name, dtype=options["dtype"])

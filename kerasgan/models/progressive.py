@@ -117,12 +117,12 @@ def _weighted_sum(pictures: list[keras.KerasTensor], recipe: Recipe) -> keras.Ke
     return summed
 
 
-def build_discriminator(recipe: Recipe) -> keras.Model:
+def build_discriminator(recipe: Recipe, portable: bool = False) -> keras.Model:
     """Builds the discriminator.
 
-    The argument and what is returned are `kerasgan.models.build_discriminator`'s.
+    The arguments and what is returned are `kerasgan.models.build_discriminator`'s.
     """
-    parts = Parts(recipe, "discriminator")
+    parts = Parts(recipe, "discriminator", portable)
     made = _made_layers(parts, growth.sides(recipe.size))
     pictures = keras.Input((recipe.size, recipe.size, recipe.channels), name="pictures")
     x = _features(made, parts, pictures, fading=growth.sides(recipe.size)[1:])
@@ -146,8 +146,30 @@ def _made_layers(parts: Parts, sides: list[int]) -> dict[str, Layer]:
         inner, outer = _channels(parts, side), _channels(parts, below)
         made[f"inner{side}"] = parts.scaled_conv(inner, 3, padding="same", name=f"inner{side}")
         made[f"outer{side}"] = parts.scaled_conv(outer, 3, padding="same", name=f"outer{side}")
-        made[f"fade{side}"] = Fade(dtype=parts.dtype, name=f"fade{side}")
+        made[f"fade{side}"] = _fade(parts, f"fade{side}")
     return made
+
+
+def _fade(parts: Parts, name: str) -> Layer:
+    """Blends two tensors; portable, it has a kernel of both weights in the place of `alpha`."""
+    if not parts.portable:
+        return Fade(dtype=parts.dtype, name=name)
+    blend = layers.Dense(1, use_bias=False, name=name)
+
+    def blended(pair: list[keras.KerasTensor]) -> keras.KerasTensor:
+        shape = pair[0].shape[1:]
+        stacked = layers.Concatenate()([layers.Reshape((*shape, 1))(x) for x in pair])
+        return layers.Reshape(shape)(blend(stacked))
+
+    return blended
+
+
+def _with_deviation(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Does what `BatchDeviation` does, by operations of Keras' own, in float32."""
+    ops = keras.ops
+    deviation = ops.mean(ops.sqrt(ops.add(ops.var(x, axis=0), DEVIATION_FLOOR)))
+    nothing = ops.multiply(ops.mean(x, axis=-1, keepdims=True), 0.0)
+    return layers.Concatenate()([x, ops.add(nothing, deviation)])
 
 
 def _features(
@@ -170,7 +192,7 @@ def _features(
         if side in fading:
             pictures = layers.AveragePooling2D(2, dtype="float32")(pictures)
             x = made[f"fade{side}"]([_from_rgb(made, parts, pictures), x])
-    x = BatchDeviation(dtype=parts.dtype)(x)
+    x = _with_deviation(x) if parts.portable else BatchDeviation(dtype=parts.dtype)(x)
     x = parts.leaky()(made["last_inner"](x))
     x = layers.Flatten(dtype=parts.dtype)(parts.leaky()(made["last_outer"](x)))
     return made["last_dropout"](x)

@@ -9,7 +9,7 @@ Example:
 '4:500,8:250+250,16:250+rest'
 """
 
-from kerasgan.recipes.flags import add_flags, apply, overrides, refused_changes
+from kerasgan.recipes.flags import add_flags, apply, architecture, overrides, refused_changes
 from kerasgan.recipes.presets import PRESETS
 from kerasgan.recipes.resolve import resolve
 from kerasgan.recipes.rules import flag
@@ -38,6 +38,7 @@ __all__ = [
     "Recipe",
     "add_flags",
     "apply",
+    "architecture",
     "flag",
     "overrides",
     "refused_changes",

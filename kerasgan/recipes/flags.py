@@ -6,8 +6,11 @@ from typing import Any
 
 from kerasgan.recipes.presets import PRESETS
 from kerasgan.recipes.rules import flag
-from kerasgan.recipes.schema import GROUPS, Recipe
+from kerasgan.recipes.schema import GROUPS, NETWORKS, Recipe
 from kerasgan.recipes.traits import LOSS_TRAITS
+
+# Of the networks, what weights do not depend on.
+_FREE = {"dropout", "init_std", "stages"}
 
 _METAVARS: dict[Any, str] = {int: "N", float: "X", str: "WORD"}
 
@@ -47,6 +50,15 @@ def apply(base: Recipe, typed: dict[str, Any]) -> Recipe:
     """
     loss = LOSS_TRAITS.get(typed.get("loss", ""))
     return dataclasses.replace(base, **(loss.companions if loss else {}) | typed)
+
+
+def architecture(recipe: Recipe) -> dict[str, Any]:
+    """Returns the fields that networks have to share for one to take the other's weights."""
+    return {
+        field.name: getattr(recipe, field.name)
+        for field in dataclasses.fields(Recipe)
+        if field.metadata["group"] == NETWORKS and field.name not in _FREE
+    }
 
 
 def refused_changes(old: Recipe, new: Recipe) -> list[str]:
