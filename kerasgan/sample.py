@@ -4,13 +4,14 @@ import argparse
 import math
 import re
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasgan import animation, cli, drawing, images, saved
+from kerasgan import animation, cli, drawing, images, pretrained, saved
 from kerasgan.drawing import COUNT, KEYS
 from kerasgan.errors import UserError
 from kerasgan.saved import SavedGenerator
@@ -34,13 +35,18 @@ def _command(argv: Sequence[str] | None) -> None:
     if args.separate is not None:
         paths = drawing.draw_separately(generator, args.separate, args.n, **drawn)
         print(f"{args.separate}: {len(paths)} pictures, {paths[0].name} to {paths[-1].name}")
+        written = args.separate
     elif args.out is not None:
         replaced = " (replaced)" if args.out.exists() else ""
         write(args.out, generator, args, drawn)
         print(f"{args.out}{replaced}")
+        written = args.out
     else:
         path = drawing.default_path(args.source, default_name(args))
-        print(drawing.write_beside(path, lambda path: write(path, generator, args, drawn)))
+        written = drawing.write_beside(path, lambda path: write(path, generator, args, drawn))
+        print(written)
+    if args.show:
+        show(written)
 
 
 def build_parser() -> cli.Parser:
@@ -49,8 +55,9 @@ def build_parser() -> cli.Parser:
         prog="python -m kerasgan.sample",
         description="Draw pictures with a trained generator, or a walk between them as a GIF.",
     )
-    add = parser.add_argument
-    add("source", type=Path, metavar="RUN", help="a run, or the .keras file of any generator")
+    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
+    add("source", type=Path, metavar="RUN", help="a run, the .keras file of any generator, or the "
+        f"name of one that comes along: {known}")  # fmt: skip
     n = add("-n", type=int, metavar="N", help="how many pictures, or walks side by side")
     cli.unset(n, f"{COUNT} or what --grid holds, in a walk 1")
     add("--seed", type=int, default=0, help="of the latents; the same seed, the same pictures")
@@ -83,6 +90,7 @@ def build_parser() -> cli.Parser:
     add("--fps", type=float, default=20.0, help="of a walk, frames per second, at most 50")
     out = add("--out", type=Path, metavar="FILE", help="where the grid or the walk goes")
     cli.unset(out, "in the run's samples/; of a .keras file, in the current folder")
+    add("--show", action="store_true", help="open what was written on the screen")
     return parser
 
 
@@ -161,6 +169,12 @@ def write(
         animation.write_gif(path, frames, args.fps)
     else:
         images.write_png(path, drawing.draw_grid(generator, args.n, grid=args.grid, **drawn))
+
+
+def show(path: Path) -> None:
+    """Opens a file or a folder with the program that the system has for it, or says it has none."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        print(f"No program was found to show {path} with.")
 
 
 def default_name(args: argparse.Namespace) -> str:

@@ -199,3 +199,13 @@ def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
     assert sample.main([str(run), "--interpolate"]) == 130
     assert not list((run / "samples").iterdir())
     assert capsys.readouterr().err == "Stopped.\nStopped.\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_show_opens_what_was_written(tmp_path, run, monkeypatch, capsys, there):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or there)
+    out = tmp_path / "a b.png"
+    assert sample.main([str(run), "--out", str(out), "--show"]) == 0
+    assert opened == [out.resolve().as_uri()]
+    assert ("No program was found" in capsys.readouterr().out) is not there
