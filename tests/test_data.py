@@ -22,8 +22,8 @@ from kerasgan.data import __main__ as command
 from kerasgan.data import cache as cache_module
 from kerasgan.data import folder as folder_module
 from kerasgan.data import prepare
+from kerasgan.data.classes import find_classes
 from kerasgan.data.decode import Decoded
-from kerasgan.data.source import find_labels
 from kerasgan.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -337,6 +337,7 @@ import sys, time
 from pathlib import Path
 from kerasgan import data
 from kerasgan.data import prepare
+from kerasgan.data.classes import find_classes
 original = prepare.decode
 def slow(*arguments):
     print("decoding", flush=True)
@@ -429,7 +430,7 @@ def test_class_folders_give_labels(tmp_path: Path) -> None:
     ],
 )
 def test_labels_of_paths(names: list[str], classes: list[str], labels: list[int]) -> None:
-    assert find_labels(names) == (classes, labels)
+    assert find_classes(names)[:2] == (classes, labels)
 
 
 def test_rejected_and_left_out_pictures_keep_the_labels_in_step(tmp_path: Path) -> None:
@@ -437,8 +438,8 @@ def test_rejected_and_left_out_pictures_keep_the_labels_in_step(tmp_path: Path) 
         add(tmp_path / "faces", name, number)
     (tmp_path / "faces" / "a" / "1.png").write_bytes(b"no picture")
     pictures = load(tmp_path / "faces", limit=3)
-    assert values(pictures) == [1, 2, 3]
-    assert pictures.table.labels.tolist() == [0, 1, 1]
+    assert values(pictures) == [2, 4, 1]  # the last stands in for the rejected one
+    assert pictures.table.labels.tolist() == [1, 2, 0]
     assert pictures.label_names == ["a", "b", "c"]
 
 

@@ -91,6 +91,11 @@ class ArraySource(Source):
             if number < self.header.shape[0]:
                 yield Item(f"{number} to {self.header.shape[0] - 1}", _missing)
 
+    def groups(self) -> np.ndarray | None:
+        if not self.label_names:
+            return None
+        return self._labels[: self.count]  # the last stands for all that are missing
+
     def state(self) -> list[Any]:
         return self._state
 

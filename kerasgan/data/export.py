@@ -10,9 +10,9 @@ from unicodedata import normalize
 import numpy as np
 
 from kerasgan.cli import progress
-from kerasgan.data.attributes import EXPORTED, header_row
 from kerasgan.data.cache import Pictures
 from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.rows import EXPORTED
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
@@ -113,7 +113,7 @@ def _write_files(pictures: Pictures, write: Write) -> None:
 def _attribute_table(table: Table, names: list[str]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(header_row(table.attribute_names))
+    rows.writerow(["image_id", *table.attribute_names])
     for name, attributes in zip(names, table.attributes, strict=True):
         known = [value or "" for value in attributes]  # 0 would mean no, were there no -1
         rows.writerow([name.rpartition("/")[2], *known])

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from kerasgan.data.faces import Detections, Face, cut_face, find_faces
 from kerasgan.data.parallel import submit_in_order, threads
 from kerasgan.data.request import check_options
 from kerasgan.data.source import Item, Raw, Source
+from kerasgan.data.spread import Spread
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.errors import UserError
 from kerasgan.text import most_common, printable
@@ -70,7 +71,7 @@ class Preparation:
         """
         tally = Tally()
         reasons: Counter[str] = Counter()
-        source = self.source
+        source, labels = self.source, set()
         with (
             closing(source),
             decoding_threads() as pool,
@@ -81,7 +82,8 @@ class Preparation:
             rejected_writer(into / "rejected.csv") as rejected,
             progress(self.at_most, "Preparing pictures", unit=" pictures") as bar,
         ):
-            for item, future in submit_in_order(pool, self.read, source.items()):
+            spread = Spread(source, self.limit)
+            for (number, item), future in self._submitted(pool, spread):
                 try:
                     pictures = future.result()
                 except Rejected as why:
@@ -90,9 +92,11 @@ class Preparation:
                     tally.rejected += 1
                     bar.total = min(source.count, self.at_most + tally.rejected)
                 else:
-                    self._write(item, pictures, writer, table, tally)
+                    if taken := spread.take(number, len(pictures)):
+                        self._write(item, pictures, taken, writer, table, tally)
+                        labels.add(item.label)
                 bar.update()
-                if tally.count == self.limit:
+                if spread.is_full:
                     break
         if not tally.count:
             raise UserError(
@@ -100,8 +104,27 @@ class Preparation:
                 f"{printable(source.title)}, with {tally.rejected:,} rejected "
                 f"({most_common(reasons)})."
             )
-        tally.notes = source.notes()
+        tally.notes = source.notes() + self._empty_classes(labels)
         return tally
+
+    def _submitted(
+        self, pool: ThreadPoolExecutor, spread: Spread
+    ) -> Iterator[tuple[tuple[int, Item], Future[list[Decoded]]]]:
+        """Yields the items that the limit asks for, numbered, with their pictures."""
+        for turn in spread.turns():
+            yield from submit_in_order(pool, self._read_numbered, turn)
+
+    def _read_numbered(self, numbered: tuple[int, Item]) -> list[Decoded]:
+        return self.read(numbered[1])
+
+    def _empty_classes(self, labels: set[int]) -> list[str]:
+        """Names the classes that no picture is of; `labels` are those of the others."""
+        names = self.source.label_names
+        empty = [name for number, name in enumerate(names) if number not in labels]
+        if not empty:
+            return []
+        named = ", ".join(map(printable, empty[:3])) + (", ..." if len(empty) > 3 else "")
+        return [f"no picture of {len(empty):,} of the classes: {named}"]
 
     def read(self, item: Item) -> list[Decoded]:
         """Returns an item's prepared pictures; called in any thread.
@@ -123,13 +146,13 @@ class Preparation:
         self,
         item: Item,
         pictures: list[Decoded],
+        taken: int,
         writer: PictureWriter,
         table: TableWriter,
         tally: Tally,
     ) -> None:
-        """Writes what an item gave, as far as the limit allows."""
-        left = len(pictures) if self.limit is None else self.limit - tally.count
-        for number, picture in enumerate(pictures[:left], start=1):
+        """Writes the first `taken` of the pictures that an item gave."""
+        for number, picture in enumerate(pictures[:taken], start=1):
             name = item.name if len(pictures) == 1 else f"{item.name}#{number}"
             writer.append(picture.pixels)
             table.append(name, item.label, item.attributes)

@@ -1,7 +1,7 @@
 """What every source of pictures offers: a folder, an archive, arrays, a named set, drawn faces."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,14 @@ class Source:
         """Yields the pictures; their `fetch` works until `close`."""
         raise NotImplementedError
 
+    def groups(self) -> np.ndarray | None:
+        """Returns the group of each item, int (N,) or (N, L) for groups of groups.
+
+        A limit is divided evenly over them. They are the classes; None without any, where the
+        first items are as good as others.
+        """
+        return None
+
     def close(self) -> None:
         """Closes what `items` holds open."""
 
@@ -77,26 +85,3 @@ class Source:
 def is_picture(name: str) -> bool:
     """Whether a file's name ends like a picture's."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def find_labels(names: Iterable[str]) -> tuple[list[str], list[int]]:
-    """Finds the classes in pictures' paths, as in folders of one class each.
-
-    Folders that all the pictures share are passed over. The next ones are the classes, where
-    every picture is in one and there are at least two.
-
-    Args:
-        names: paths with forward slashes.
-
-    Returns:
-        The classes, sorted, and for each path the index of its class; nothing in both where
-        there are no classes.
-    """
-    folders = [name.split("/")[:-1] for name in names]
-    shared = os.path.commonprefix(folders)  # of lists: the folders all of them share
-    classes = [path[len(shared)] for path in folders if len(path) > len(shared)]
-    label_names = sorted(set(classes))
-    if len(classes) < len(folders) or len(label_names) < 2:
-        return [], []
-    index = {name: number for number, name in enumerate(label_names)}
-    return label_names, [index[name] for name in classes]
