@@ -198,11 +198,12 @@ class Run:
         typed, facts = typed or {}, self.read_facts()
         recorded = {name: facts["data"].get(name) for name in RECORDED if name in facts["data"]}
         request = dataclasses.replace(data.Request.from_json(recorded), **typed)
-        if "source" in typed or request.source in data.WORDS or is_this_machine(facts.get(MACHINE)):
+        words = all(source in data.WORDS for source in request.sources)
+        if "source" in typed or words or is_this_machine(facts.get(MACHINE)):
             return request
         raise UserError(
             "A run from another machine should be told where its pictures are. Received: "
-            f"{self.folder}, which was begun elsewhere with {printable(request.source)}. "
+            f"{self.folder}, which was begun elsewhere with {printable(request.title)}. "
             "Type --data SOURCE."
         )
 

@@ -115,11 +115,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     source = add(
-        "--data", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, .npy), .parquet "
-        f"file, {', '.join(data.WORDS)}", metavar="SOURCE",
+        "--data", action="append", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, "
+        f".npy), .parquet file, list of paths (.txt), {', '.join(data.WORDS)}; several times: one "
+        "set of all", metavar="SOURCE",
     )  # fmt: skip
     cli.unset(source, "data/ if it has any, else built-in")
-    limit = add("--limit", type=int, help="use the first N pictures only", metavar="N")
+    limit = add("--limit", type=int, help="use N pictures only, as many of each class", metavar="N")
     cli.unset(limit, "all")
     crop = add(
         "--crop", choices=data.CROPS, help="cut of the pictures; face finds and cuts every face"
@@ -225,11 +226,11 @@ def plan(args: argparse.Namespace) -> Job:
     if args.minutes and typed.get("stages", "auto") != "auto":
         typed["iters"] = NOT_YET  # typed stages may well be longer than the preset's training
     recipe = recipes.apply(base_recipe(args), typed)
-    source = args.data
-    if source is None:
-        source = data.find_source()
-        print(f"No --data: taking {describe_source(source)}.")
-    request = dataclasses.replace(data.Request(source), **data.typed_fields(args))
+    asked = data.typed_fields(args)
+    if "source" not in asked:
+        asked["source"] = data.find_source()
+        print(f"No --data: taking {describe_source(asked['source'])}.")
+    request = data.Request(**asked)
     return Job(recipe, request, out=args.out, start=args.start_from, minutes=args.minutes)
 
 

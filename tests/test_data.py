@@ -267,7 +267,8 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
     [
         ("nowhere", {}, "does not exist"),
         ("file.zip", {}, "should be a whole zip or tar file"),
-        ("file.txt", {}, "is a file of another kind"),
+        ("file.doc", {}, "is a file of another kind"),
+        ("file.txt", {}, r"none of whose lines names a file: dear diary\."),
         ("x" * 5000, {}, "does not exist"),
         ("a\0b", {}, "does not exist"),
         (".", {"size": 0}, r"4 to 1024 pixels\. Received: 0"),
@@ -286,6 +287,7 @@ def test_mistakes_have_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file.zip").write_bytes(b"PK")
+    Path("file.doc").write_text("dear diary")
     Path("file.txt").write_text("dear diary")
     with pytest.raises(UserError, match=message) as caught:
         data.load(source, **{"size": 16, **options})

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from kerasgan.data.cache import (
 from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
+from kerasgan.data.listed import LISTS, ListSource
 from kerasgan.data.named import NAMED, fetch
 from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request, check_options, typed_fields
+from kerasgan.data.request import CACHE, Request, check_options, one_or_several, typed_fields
+from kerasgan.data.several import SeveralSources
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -59,7 +62,7 @@ ARRAYS = (".npy", ".npz")
 
 
 def load(
-    source: str,
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     size: int,
     limit: int | None = None,
@@ -82,10 +85,10 @@ def load(
     become white.
 
     Args:
-        source: see `open_source`.
+        source: see `open_source`; or several, for one set of all their pictures.
         size: height and width of the pictures, in pixels, 4 to 1024.
-        limit: at most how many pictures, the first by name; None for all of a source, or for
-            `BUILT_IN_COUNT` of the drawn faces.
+        limit: at most how many pictures, as many of each class, the first by name; None for all
+            of a source, or for `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
             square), "center", "celeba", "none", and "face": a picture for every face that is
             found in a photograph. The drawn faces are never cropped.
@@ -95,13 +98,16 @@ def load(
         rebuild: whether to prepare them anew although a cache has them.
 
     Returns:
-        The pictures, in the order of their source.
+        The pictures, in the order of their source. Within a limit on classes, those that stand in
+        for rejected ones come last.
 
     Raises:
         UserError: an argument is out of range, there is no usable picture, or the cache cannot
             be written.
     """
-    request = Request(str(source), limit, crop, Path(cache), seed)
+    several = [source] if isinstance(source, str | os.PathLike) else source
+    named = one_or_several([os.fspath(one) for one in several])
+    request = Request(named, limit, crop, Path(cache), seed)
     return load_request(request, size=size, channels=channels, rebuild=rebuild)
 
 
@@ -114,23 +120,22 @@ def load_request(
         UserError: as `load`.
     """
     check_options(size, request.limit, request.crop, channels, request.seed)
-    place = request.source
-    if place not in WORDS:
-        place = os.path.abspath(os.path.expanduser(place))
-    found = replace(request, source=place, cache=request.cache.resolve())
+    places = one_or_several([_absolute(source) for source in request.sources])
+    found = replace(request, source=places, cache=request.cache.resolve())
     pictures = None if rebuild else _recalled(request, found, size, channels)
     return pictures or _prepared(request, found, size, channels, rebuild)
 
 
 def open_source(
-    source: str, cache: Path = CACHE, limit: int | None = None, seed: int = 0
+    source: str | Sequence[str], cache: Path = CACHE, limit: int | None = None, seed: int = 0
 ) -> Source:
     """Lists what a source holds.
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
-            `SETS` unless it is there; or "built-in" for the drawn faces.
+            `.npz` file of arrays; a `.parquet` file; a text file that lists paths; one of
+            `NAMED`, which is downloaded into `SETS` unless it is there; or "built-in" for the
+            drawn faces. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -139,6 +144,10 @@ def open_source(
     Raises:
         UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
+    if not isinstance(source, str):
+        if len(source) == 1:
+            return open_source(source[0], cache, limit, seed)
+        return SeveralSources([open_source(one, cache, limit, seed) for one in source])
     if source == BUILT_IN:
         return BuiltInSource(limit, seed)
     if source in NAMED:
@@ -146,7 +155,8 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        f"(.npy, .npz), a .parquet file, or one of the words {', '.join(WORDS)}"
+        "(.npy, .npz), a .parquet file, a list of paths (.txt), or one of the words "
+        f"{', '.join(WORDS)}"
     )
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
@@ -162,6 +172,8 @@ def open_source(
         return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
+    if path.lower().endswith(LISTS):
+        return ListSource(source)
     raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
 
 
@@ -195,6 +207,10 @@ def make_preparation(
     return Preparation(source, size, channels, crop, limit, detections)
 
 
+def _absolute(source: str) -> str:
+    return source if source in WORDS else os.path.abspath(os.path.expanduser(source))
+
+
 def _open_folder(source: str, path: str, cache: Path) -> Source:
     """Opens a folder of picture files, or one of Parquet files where there are no others."""
     check_folder(source, Path(path))
@@ -217,7 +233,7 @@ def _recalled(request: Request, found: Request, size: int, channels: int) -> Pic
     if folder is None:
         return None
     try:
-        return open_cache(folder, request.source, found, (size, size, channels))
+        return open_cache(folder, request.title, found, (size, size, channels))
     except Damaged:
         return None  # to be noticed, and said, where it is prepared again
 
@@ -241,7 +257,7 @@ def _prepared(
     }
     key = {**_method(preparation.crop), **options, "labels": [*source.label_names]}
     plan = Plan(
-        source=request.source,
+        source=request.title,
         request=found,
         name=f"{source.slug}-{size}",
         key=make_key(key, source.state()),

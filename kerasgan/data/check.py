@@ -176,7 +176,7 @@ def _read(
     """
     raw = read_bytes(fetch_item(item))
     upright = open_upright(raw)
-    pictures = preparation.pictures_of(raw)
+    pictures = preparation.pictures_of(raw, item.whole)
     data = raw.tobytes() if isinstance(raw, np.ndarray) else raw
     found = has_face(np.asarray(upright.image)) if has_face else None
     nothing = upright.image.crop((0, 0, 0, 0))

@@ -90,11 +90,8 @@ class FolderSource(Source):
         self.attribute_names = self._known.attribute_names
 
     def _find_known(self) -> Known:
-        files = [
-            TableFile(name, _read_table(path), str(path))
-            for name, path in zip(self._looked.tables, self._tables, strict=True)
-        ]
-        return find_known([entry.name for entry in self.entries], files)
+        names = [entry.name for entry in self.entries]
+        return find_known(names, read_tables(self.folder, self._looked.tables))
 
     def items(self) -> Iterator[Item]:
         for number, entry in enumerate(self.entries):
@@ -243,6 +240,15 @@ def _head(folder: str, name: str) -> bytes:
     except OSError:
         pass
     return b""
+
+
+def read_tables(folder: Path, names: Iterable[str]) -> list[TableFile]:
+    """Reads what may be tables, by their paths below a folder.
+
+    Raises:
+        UserError: one that is known by its name cannot be read.
+    """
+    return [TableFile(name, _read_table(folder / name), str(folder / name)) for name in names]
 
 
 def _read_table(path: Path) -> bytes:

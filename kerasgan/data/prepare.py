@@ -132,15 +132,20 @@ class Preparation:
         Raises:
             Rejected: it gives none.
         """
-        return self.pictures_of(fetch_item(item))
+        return self.pictures_of(fetch_item(item), item.whole)
 
-    def pictures_of(self, raw: Raw) -> list[Decoded]:
+    def pictures_of(self, raw: Raw, whole: bool = False) -> list[Decoded]:
         """Returns what training would see of a picture; called in any thread.
+
+        Args:
+            raw: the picture.
+            whole: whether no crop applies to it.
 
         Raises:
             Rejected: that is nothing.
         """
-        return pictures_of(raw, self.size, self.channels, self.crop, self.detections)
+        crop = "none" if whole else self.crop
+        return pictures_of(raw, self.size, self.channels, crop, self.detections)
 
     def _write(
         self,

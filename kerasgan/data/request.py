@@ -2,12 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from kerasgan.data.decode import CROPS
+from kerasgan.data.several import JOIN
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
@@ -20,23 +21,34 @@ class Request:
     """Which pictures are wanted, whatever their size and channels; for `data.load_request`.
 
     Attributes:
-        source: what the user named: a path, or a word for a known set.
+        source: what the user named: a path, or a word for a known set; several of them as a
+            tuple, for one set of all their pictures.
         limit: at most how many pictures, the first by name; None for all.
         crop: one of `data.CROPS`.
         cache: the folder of caches.
         seed: chooses the drawn faces, 0 or more; other pictures do not depend on it.
     """
 
-    source: str
+    source: str | tuple[str, ...]
     limit: int | None = None
     crop: str = "auto"
     cache: Path = CACHE
     seed: int = 0
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Each source that the user named."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def title(self) -> str:
+        """The sources as messages name them."""
+        return JOIN.join(self.sources)
+
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""
         return {
-            "source": self.source,
+            "source": self.source if isinstance(self.source, str) else list(self.source),
             "limit": self.limit,
             "crop": self.crop,
             "cache": os.fspath(self.cache),
@@ -54,7 +66,10 @@ class Request:
             UserError: a value is not of its field's kind.
         """
         known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-        kinds = {"source": str, "limit": int | None, "crop": str, "cache": str, "seed": int}
+        source = known.get("source")
+        if isinstance(source, list) and source and all(isinstance(one, str) for one in source):
+            known["source"] = one_or_several(source)
+        kinds = {"source": str | tuple, "limit": int | None, "crop": str, "cache": str, "seed": int}
         wrong = [name for name in known if not isinstance(known[name], kinds[name])]
         if wrong or "source" not in known:
             name = next(iter(wrong), "source")
@@ -66,13 +81,30 @@ class Request:
         return cls(**known | {"cache": Path(known.get("cache", CACHE))})
 
 
+def one_or_several(sources: Sequence[str]) -> str | tuple[str, ...]:
+    """Returns what a `Request` has for the sources that were named.
+
+    Raises:
+        UserError: one is named twice.
+    """
+    found = tuple(map(str, sources))
+    if again := [source for source in found if found.count(source) > 1]:
+        raise UserError(
+            f"`--data` should name each source once. Received: {printable(again[0])} again. Leave "
+            "it out."
+        )
+    return found[0] if len(found) == 1 else found
+
+
 def typed_fields(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the fields of a `Request` that were typed, by name.
 
     Args:
-        args: `data`, which is the source, `limit`, `crop` and `cache`; None for what was not typed.
+        args: `data`, which are the sources, `limit`, `crop` and `cache`; None for what was not
+            typed.
     """
-    typed = {"source": args.data, "limit": args.limit, "crop": args.crop, "cache": args.cache}
+    source = None if args.data is None else one_or_several(args.data)
+    typed = {"source": source, "limit": args.limit, "crop": args.crop, "cache": args.cache}
     return {name: value for name, value in typed.items() if value is not None}
 
 

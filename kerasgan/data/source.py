@@ -26,12 +26,14 @@ class Item(NamedTuple):
         label: index into the source's `label_names`; -1 for none.
         attributes: 1 where the picture has the attribute, -1 where not, 0 where that is not
             known; one for each of the source's `attribute_names`, or none at all.
+        whole: whether no crop applies to it, as in a source without `takes_crop`.
     """
 
     name: str
     fetch: Callable[[], Raw]
     label: int = -1
     attributes: Sequence[int] | np.ndarray = ()
+    whole: bool = False
 
 
 class Source:
