@@ -62,8 +62,10 @@ class ListSource(Source):
         self.slug = Path(self._list).stem
         texts = _texts(self._list, title)
         found = [_find(text, [os.path.dirname(self._list), ""]) for text in texts]
-        once = {os.path.normpath(line.path): line for line in reversed(found)}
-        self._lines = list(reversed(once.values()))
+        once: dict[str, Line] = {}
+        for line in found:
+            once.setdefault(os.path.normpath(line.path), line)
+        self._lines = list(once.values())
         self._again = len(found) - len(self._lines)
         if not any(line.stamp for line in self._lines):
             raise _none(title, texts)
@@ -124,12 +126,10 @@ def _texts(path: str, title: str) -> list[str]:
         )
     with open(path, "rb") as file:
         data = file.read()
-    try:
-        text = data.decode("utf-8-sig", "surrogateescape")  # as the names of files
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            text = decode_text(data)
-    except UnicodeDecodeError:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = decode_text(data)
+    else:
+        text = data.decode("utf-8-sig", "surrogateescape")  # as the names of files
     lines = (line.strip().strip("\"'") for line in text.splitlines())
     return [line for line in lines if line and not line.startswith(COMMENT)]
 
@@ -155,7 +155,10 @@ def _find(text: str, places: Sequence[str]) -> Line:
 
 def _readings(text: str) -> Iterator[tuple[str, str | None]]:
     """Yields what a line may mean: paths with a class or without."""
-    spellings = [text, text.replace("\\", "/")] if "\\" in text else [text]
+    spellings = [text]
+    if text != text.encode("utf-8", "ignore").decode():  # of another encoding, Windows' perhaps
+        spellings.append(text.encode("utf-8", "surrogateescape").decode("cp1252", "replace"))
+    spellings += [spelling.replace("\\", "/") for spelling in spellings if "\\" in spelling]
     for spelling in spellings:
         yield spelling, None
     for spelling in spellings:
