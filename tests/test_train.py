@@ -562,3 +562,21 @@ def test_run_json_is_plain_json(whole):
     out = whole[0].folder
     assert json.loads((out / "recipe.json").read_text())["precision"] == "float32"
     assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_a_run_in_the_folder_of_its_pictures(faces_folder, monkeypatch, capsys):
+    """Its grids and plots are no pictures, so that it goes on."""
+    from kerasgan import sample
+    from kerasgan.data import __main__ as prepare
+
+    monkeypatch.chdir(faces_folder)
+    here = [*SMALL.split(), *OFTEN.split(), "--data", "."]
+    assert train.main([*here, "--iters", "1"]) == 0
+    assert prepare.main([".", "--size", "32", "--check", "--faces", "0"]) == 0
+    assert prepare.main([".", "--size", "32", "--export", "look"]) == 0
+    for source in ("outputs/000-article-lite", "outputs/000-article-lite/generator.keras"):
+        assert sample.main([source, "-n", "4"]) == 0
+    assert train.main(["--resume", "outputs/000-article-lite", "--iters", "2"]) == 0
+    assert "Done: 2 iterations" in capsys.readouterr().out
+    assert train.main([*here, "--iters", "1", "--dry-run"]) == 0
+    assert "10 pictures of 32x32" in capsys.readouterr().out

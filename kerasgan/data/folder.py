@@ -159,7 +159,7 @@ def list_pictures(
     entries = sorted(walk(folder, skip, looked), key=lambda entry: entry.name)
     for export in looked.exports:
         names = {entry.name for entry in entries if not entry.name.startswith(export)}
-        if is_export(_head(os.path.join(folder, export), EXPORT), names):
+        if is_export(export, _head(os.path.join(folder, export), EXPORT), names):
             entries = [entry for entry in entries if entry.name in names]
             looked.tables = [name for name in looked.tables if not name.startswith(export)]
             looked.own.append(export)

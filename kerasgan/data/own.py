@@ -76,7 +76,7 @@ def find_own(pictures: Sequence[str], files: Iterable[str], head: Head) -> set[s
     exports = [folder for folder, names in inside.items() if folder and EXPORT in names]
     for export in exports:
         others = {path for path in pictures if not path.startswith(export)}
-        if is_export(head(export + EXPORT), others):
+        if is_export(export, head(export + EXPORT), others):
             own |= set(pictures) - others
     return own
 
@@ -85,15 +85,18 @@ def _head_in(head: Head, folder: str, name: str) -> bytes:
     return head(folder + name)
 
 
-def is_export(table: bytes, others: Collection[str]) -> bool:
-    """Whether a folder was exported from the tree that it lies in.
+def is_export(export: str, table: bytes, others: Collection[str]) -> bool:
+    """Whether a folder was exported from one that it lies in.
 
     Args:
+        export: the folder's path, with a slash at its end.
         table: the beginning of the `pictures.csv` in that folder.
         others: the paths of the pictures elsewhere in the tree.
     """
     names = exported_names(table)
-    return bool(names) and all(name in others for name in names)
+    parts = export.split("/")[:-2]
+    above = ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
+    return bool(names) and any(all(folder + name in others for name in names) for folder in above)
 
 
 def exported_names(table: bytes) -> list[str]:
