@@ -22,6 +22,7 @@ LABELS = "label labels class classes class_name class_id category target identit
 FILES = "file_name filename file image_id image image_name img path filepath name id".split()
 # Columns that say nothing of a face: pandas' index, parts of a set.
 NOT_READ = re.compile(r"|index|unnamed: ?\d+.*|partition|split|set|usage|subset|service_test")
+SAMPLED = 2000  # rows, at even distances, that tell which column names the pictures
 MAX_CLASSES = 100_000  # beyond it the values beside the pictures are no classes
 MET = 0.5  # of the rows or of the pictures, at least, meet in a table of any name
 
@@ -158,7 +159,8 @@ def _unmet(file: TableFile, values: Sequence[str], meeting: Meeting) -> str:
 
 def _file_column(rows: Rows, meeting: Meeting) -> tuple[int, tuple[int, ...]]:
     """Returns which column names pictures, and how many of its values do, ever less exactly."""
-    columns = list(zip(*rows.rows, strict=True)) or [()] * len(rows.header)
+    some = rows.rows[:: -(-len(rows.rows) // SAMPLED) or 1]
+    columns: list[tuple[str, ...]] = list(zip(*some, strict=True)) or [()] * len(rows.header)
     best, most = 0, meeting.alike((), False)
     for number, name in enumerate(rows.header):
         counts = meeting.alike(columns[number], name.lower() in FILES)
@@ -175,7 +177,7 @@ def _file_column(rows: Rows, meeting: Meeting) -> tuple[int, tuple[int, ...]]:
 
 def _tell(rows: Rows, column: int) -> Told:
     """Reads the columns of a table beside the one that names the pictures."""
-    columns = list(zip(*rows.rows, strict=True))
+    columns = [[row[n] for row in rows.rows] for n in range(len(rows.header))]
     others = [n for n in range(len(columns)) if n != column and _is_read(rows.header[n])]
     signs = {n: _signs(columns[n]) for n in others}
     named = [n for n in others if rows.header[n].lower() in LABELS]

@@ -5,15 +5,13 @@ other folders in front or none, Windows' separators, or be the bare number of th
 more alike goes first, and what might mean two pictures means none.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from unicodedata import normalize
 
 import numpy as np
 
 from kerasgan.data.source import SUFFIXES
-
-SAMPLED = 2000  # values of a column that tell whether it names pictures
 
 Key = Callable[[str], str]  # of a path with forward slashes; "" where it has none
 
@@ -100,18 +98,15 @@ class Meeting:
         """Counts how many of some values name a picture, exactly and then ever less so.
 
         Args:
-            values: of a column.
+            values: some of a column's.
             may_be_numbers: whether bare numbers may be names.
 
         Returns:
-            Counts of up to `SAMPLED` values at even distances; zeros where they repeat, as the
-            names of pictures do not.
+            The counts; zeros where the values repeat, as the names of pictures do not.
         """
-        step = -(-len(values) // SAMPLED)
-        sampled = values[::step] if values else ()
-        if 2 * len(set(sampled)) < len(sampled):
+        if 2 * len(set(values)) < len(values):
             return (0,) * (len(KEYS) + 1)
-        names = [base(tidy(value)) for value in sampled]
+        names = [base(tidy(value)) for value in values]
         names = [name for name in names if may_be_numbers or not name.isdigit()]
         if not self._known:
             bases = {base(path) for path in self._pictures}
@@ -135,11 +130,12 @@ class Meeting:
         rows = [tidy(f"{folder}/{value}" if folder else value) for value in values]
         met = np.full(len(self._pictures), -1, np.int64)
         used = np.zeros(len(rows), bool)
-        for part in (whole, with_parent):
+        placed = np.array(["/" in row for row in rows], bool)
+        for part in (whole, with_parent) if placed.any() else ():
             for key in KEYS:
                 self._meet(rows, met, used, part, key)
         if used.any():  # the table's folders are those of the pictures, so they count
-            used |= np.array(["/" in row for row in rows], bool)
+            used |= placed
         for key in KEYS:
             self._meet(rows, met, used, base, key)
         # Zeros in front are lost where names are taken for numbers.
@@ -151,26 +147,51 @@ class Meeting:
         self, rows: list[str], met: np.ndarray, used: np.ndarray, part: Key, key: Key
     ) -> None:
         """Lets rows and pictures that are left meet where their keys are the same."""
-        left = np.flatnonzero(met < 0).tolist()
-        offered = _by_key(rows, np.flatnonzero(~used).tolist(), part, key) if left else {}
-        wanting = _by_key(self._pictures, left, part, key) if offered else {}
-        for found, numbers in offered.items():
-            pictures = wanting.get(found)
-            if pictures is None:
-                continue
-            names = {rows[number] for number in numbers}
-            places = {self._pictures[number].rpartition("/")[0] for number in pictures}
-            if len(names) == 1 and len(places) == len(pictures):
-                met[pictures] = numbers[-1]
+        left, offering = np.flatnonzero(met < 0).tolist(), np.flatnonzero(~used).tolist()
+        if not left or not offering:
+            return
+        offered = [key(part(rows[index])) for index in offering]
+        wanting = [key(part(self._pictures[index])) for index in left]
+        common = set(offered).intersection(wanting) - {""}
+        several = (_repeated(offered) | _repeated(wanting)) & common
+        alone = dict(zip(offered, offering, strict=True))
+        for name, index in zip(wanting, left, strict=True):
+            if name in common and name not in several:
+                met[index] = alone[name]
+                used[alone[name]] = True
+        self._meet_several(
+            rows, met, used, _grouped(offered, offering, several), _grouped(wanting, left, several)
+        )
+
+    def _meet_several(
+        self,
+        rows: list[str],
+        met: np.ndarray,
+        used: np.ndarray,
+        offered: dict[str, list[int]],
+        wanting: dict[str, list[int]],
+    ) -> None:
+        """Lets rows and pictures meet of which several have one key, where that is clear."""
+        for name, numbers in offered.items():
+            wanted = wanting[name]
+            names = {rows[index] for index in numbers}
+            places = {self._pictures[index].rpartition("/")[0] for index in wanted}
+            if len(names) == 1 and len(places) == len(wanted):
+                met[wanted] = numbers[-1]
                 used[numbers] = True
 
 
-def _by_key(
-    paths: Sequence[str], numbers: Iterable[int], part: Key, key: Key
-) -> dict[str, list[int]]:
-    """Groups paths by the key of a part of them, by their places in `paths`."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for index in numbers:
-        if name := key(part(paths[index])):
-            found[name].append(index)
+def _repeated(keys: Sequence[str]) -> set[str]:
+    """Returns those that are there more than once."""
+    if len(set(keys)) == len(keys):
+        return set()
+    return {key for key, count in Counter(keys).items() if count > 1}
+
+
+def _grouped(keys: Sequence[str], numbers: Sequence[int], wanted: set[str]) -> dict[str, list[int]]:
+    """Returns the numbers that belong to each key that is wanted."""
+    found: dict[str, list[int]] = {key: [] for key in wanted}
+    for key, index in zip(keys, numbers, strict=True) if wanted else ():
+        if key in found:
+            found[key].append(index)
     return found

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -134,11 +134,11 @@ def _read_table(text: str, title: str) -> list[list[str]]:
     separator = separator or next((mark for mark, count in counts.most_common(1) if count), None)
     try:
         if separator is None:
-            rows: Iterable[list[str]] = map(str.split, text.splitlines())
+            table = [line.split() for line in text.splitlines()]
         else:
             source = io.StringIO(text, newline="")
             rows = csv.reader(source, delimiter=separator, skipinitialspace=True)
-        table = [[value.strip() for value in row] for row in rows]
+            table = [list(map(str.strip, row)) for row in rows]
     except csv.Error as error:
         raise UserError(
             f"An attribute table should be a text file of rows. Received: {printable(title)} "
