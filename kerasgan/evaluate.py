@@ -58,16 +58,10 @@ def build_parser() -> cli.Parser:
         "precision and recall, faces found, and the nearest training pictures.",
     )
     add = parser.add_argument
-<<<<<<< HEAD
     add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, "
         "one that comes along, or pictures: a folder, an archive, arrays")  # fmt: skip
-    pictures = add("--data", metavar="SOURCE", help="the real pictures")
-=======
-    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, or "
-        "pictures: a folder, an archive, arrays")  # fmt: skip
     pictures = add("--data", metavar="SOURCE", action="append", help="the real pictures; "
         "several times: one set of all")  # fmt: skip
->>>>>>> 6461fc5 (Several sources as one set, and a text file that lists paths)
     cli.unset(pictures, "those of the run")
     limit = add(
         "--limit", type=int, metavar="N", help="use N real pictures only, as many of each class"

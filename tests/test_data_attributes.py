@@ -61,6 +61,7 @@ def classes(found: Known) -> list[str | None]:
         CSV.replace("-1", "-1.0"),
         CSV.replace("-1", "False").replace("1\n", "True\n"),
         CSV.replace("-1", "no").replace(",1", ",yes"),
+        CSV.replace("-1", "N").replace(",1", ",Y"),
         CSV.replace("-1", "0"),
         CSV.replace("1.jpg", "img\\1.jpg").replace("2.jpg", "some/where/2.jpg"),
         CSV.replace("1.jpg", "1.png").replace("2.jpg", "2.JPEG"),
@@ -224,12 +225,13 @@ def test_celebas_other_tables_say_nothing() -> None:
         "list_bbox_celeba__csv": "image_id,x_1,y_1\n1.jpg,1,0\n2.jpg,0,1\n",
         "list_landmarks_align_celeba__csv": "image_id,lefteye_x\n1.jpg,1\n2.jpg,0\n",
         "notes__csv": "who,what\nana,1\nben,0\n",
+        "all__csv": "file,a b\n3.jpg,1\n4.jpg,0\n",
         "pictures__csv": "picture,name,A\n0,1.jpg,1\n1,2.jpg,-1\n",
     }
     from kerasgan.data.rows import may_be_table
 
     read = {name: text for name, text in others.items() if may_be_table(name.replace("__", "."))}
-    assert list(read) == ["notes__csv"]
+    assert list(read) == ["notes__csv", "all__csv"]
     found = known(CSV, **read)
     assert found.attribute_names == ["Male", "Smiling"] and found.notes == []
 
@@ -372,6 +374,19 @@ def test_what_is_no_table(content: bytes) -> None:
         known(content)
     assert "\n" not in str(caught.value)
     assert known(content, name="other.csv").attribute_names == []  # nobody said that it was one
+
+
+def test_a_table_for_each_picture_is_none() -> None:
+    from kerasgan.data.rows import worth_reading
+
+    few = ["list_attr.csv", *(f"{number}.csv" for number in range(20)), "a.txt", "b.json"]
+    assert worth_reading(few) == few[:21]
+    assert worth_reading([*few, "x/more.csv"]) == ["list_attr.csv"]
+
+
+def test_table_of_other_things_about_the_pictures_is_said() -> None:
+    text = "file,age,race\n1.jpg,20-29,x\n2.jpg,30-39,y\n"
+    assert known(text, name="fair.csv").notes == ["fair.csv: nothing is read of age, race"]
 
 
 def test_large_table_is_read_in_reasonable_memory() -> None:

@@ -77,6 +77,13 @@ def test_pictures_of_a_part_without_classes_have_none(tmp_path: Path, make: Make
     assert "2 without a label" in data.describe(pictures)
 
 
+@pytest.mark.parametrize("make", MAKERS)
+def test_files_of_no_use_are_in_no_class(tmp_path: Path, make: Make) -> None:
+    files = {"a/1.png": png(1), "b/1.png": png(2), "void.png": b""}
+    pictures = load(make(tmp_path / "faces", files))
+    assert classes(pictures) == ["a", "b"] and pictures.rejected == 1
+
+
 def test_parts_without_any_classes(tmp_path: Path) -> None:
     names = ["test/1.png", "train/1.png", "train/2.png"]
     pictures = load(make_folder(tmp_path / "faces", {name: png(1) for name in names}))

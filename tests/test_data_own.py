@@ -129,6 +129,10 @@ def test_folders_are_known_by_what_is_in_them(names: set[str], expected: bool) -
         ("table.png", {"table.csv"}, True),
         ("memorisation.png", {"evaluation.json"}, True),
         ("x-memorisation.png", {"evaluation.json"}, False),
+        ("x-memorisation.png", {"x-evaluation.json"}, True),
+        ("x-memorisation.png", {"x.json"}, True),  # by --out x.json
+        ("x-verdicts.png", {"x-verdicts.json"}, True),
+        ("x.png", {"x.json"}, False),
         ("seed-0000-n64.png", set(), True),
         ("model-seed-0003-n4-scale-0.7-walk-6x30.gif", set(), True),
         ("training.gif", set(), True),

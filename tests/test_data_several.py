@@ -123,7 +123,7 @@ def test_run_goes_on_with_all_its_sources(tmp_path: Path, tiny) -> None:
     add(tmp_path / "a" / "1.png", 1)
     add(tmp_path / "b" / "1.png", 2)
     words = ["--data", "a", "--data", "b", "--preset", "article-lite", "--limit", "2"]
-    job = train.begin(train.build_parser().parse_args(words))
+    job = train.plan(train.build_parser().parse_args(words))
     assert job.request == Request(("a", "b"), 2)
     pictures = data.load_request(job.request, size=32)
     begun = begin_run(tiny, pictures, out=tmp_path / "run")
@@ -205,6 +205,23 @@ def test_classes_and_attributes_of_listed_pictures(tmp_path: Path) -> None:
     pictures = load(write_list(tmp_path / "list.txt", "set/ben/2.png\nset/ana/1.png\n"))
     assert classes(pictures) == ["ben", "ana"]
     assert pictures.table.attributes.tolist() == [[-1], [1]]
+
+
+def test_table_that_lists_paths(tmp_path: Path) -> None:
+    for value, name in enumerate(("ana/1.png", "ben/2.png", "ben/3.png"), start=1):
+        add(tmp_path / "set" / name, value)
+    rows = "id,where,mood,Male\n7,ben/2.png,x,1\n8,ana/1.png,y,0\n9,lost.png,y,1\n"
+    listed = write_list(tmp_path / "set" / "some.csv", rows)
+    pictures = load(listed)
+    assert values(pictures) == [2, 1] and pictures.rejected == 1
+    assert pictures.table.attribute_names == ["Male"]
+    assert pictures.table.attributes.tolist() == [[1], [-1]]
+    assert classes(pictures) == ["ben", "ana"]
+    lines = '{"image": "set/ana/1.png", "label": "u"}\n{"image": "set/ben/3.png", "label": "v"}\n'
+    pictures = load(write_list(tmp_path / "list.jsonl", lines))
+    assert values(pictures) == [1, 3] and classes(pictures) == ["u", "v"]
+    with pytest.raises(UserError, match="none of whose lines names a file: nowhere"):
+        load(write_list(tmp_path / "other.csv", "file,label\nnowhere,1\n"))
 
 
 @pytest.mark.parametrize(

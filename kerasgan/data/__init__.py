@@ -133,9 +133,9 @@ def open_source(
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; a text file that lists paths; one of
-            `NAMED`, which is downloaded into `SETS` unless it is there; or "built-in" for the
-            drawn faces. Several of these make one source.
+            `.npz` file of arrays; a `.parquet` file; a text file or a table that lists
+            paths; one of `NAMED`, which is downloaded into `SETS` unless it is there; or
+            "built-in" for the drawn faces. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -155,7 +155,7 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz), a .parquet file, a list of paths (.txt), or one of the words "
+        "(.npy, .npz), a .parquet file, a list of paths (.txt, .csv), or one of the words "
         f"{', '.join(WORDS)}"
     )
     if not os.path.exists(path):

@@ -17,7 +17,13 @@ import numpy as np
 from kerasgan.data.decode import Rejected
 from kerasgan.data.known import find_known
 from kerasgan.data.own import find_own, is_told_by
-from kerasgan.data.rows import MAX_TABLE, TableFile, is_known_table, may_be_table
+from kerasgan.data.rows import (
+    MAX_TABLE,
+    TableFile,
+    is_known_table,
+    may_be_table,
+    worth_reading,
+)
 from kerasgan.data.source import Item, Raw, Source, is_picture
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
@@ -97,12 +103,14 @@ class ArchiveSource(Source):
                 f"Received: {printable(title)}, with none{but}."
             )
         self.count = len(self.members)
+        worth = set(worth_reading(list(listing.texts)))
         tables = [
             TableFile(name, data, f"{name} in {title}")
             for name, data in listing.texts.items()
-            if may_be_table(name)
+            if name in worth
         ]
-        self._known = find_known([member.name for member in self.members], tables)
+        unusable = [number for number, member in enumerate(self.members) if member.problem]
+        self._known = find_known([member.name for member in self.members], tables, unusable)
         self.label_names = self._known.label_names
         self.attribute_names = self._known.attribute_names
 

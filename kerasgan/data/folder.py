@@ -12,7 +12,13 @@ import numpy as np
 from kerasgan.data.decode import Rejected
 from kerasgan.data.known import Known, find_known
 from kerasgan.data.own import EXPORT, is_export, is_own_file, is_own_folder
-from kerasgan.data.rows import MAX_TABLE, TableFile, is_known_table, may_be_table
+from kerasgan.data.rows import (
+    MAX_TABLE,
+    TableFile,
+    is_known_table,
+    may_be_table,
+    worth_reading,
+)
 from kerasgan.data.source import Item, Source, is_picture
 from kerasgan.errors import UserError
 from kerasgan.text import printable
@@ -84,14 +90,16 @@ class FolderSource(Source):
                 f"{_but_own(self._looked)}.{_archives_in(self.folder)}"
             )
         self.count = len(self.entries)
-        self._tables = [self.folder / name for name in self._looked.tables]
+        self._table_names = worth_reading(self._looked.tables)
+        self._tables = [self.folder / name for name in self._table_names]
         self._known = self._find_known()
         self.label_names = self._known.label_names
         self.attribute_names = self._known.attribute_names
 
     def _find_known(self) -> Known:
         names = [entry.name for entry in self.entries]
-        return find_known(names, read_tables(self.folder, self._looked.tables))
+        unusable = [number for number, entry in enumerate(self.entries) if entry.problem]
+        return find_known(names, read_tables(self.folder, self._table_names), unusable)
 
     def items(self) -> Iterator[Item]:
         for number, entry in enumerate(self.entries):
@@ -104,7 +112,7 @@ class FolderSource(Source):
     def state(self) -> list[Any]:
         tables = [
             [name, *_stamp(path)]
-            for name, path in zip(self._looked.tables, self._tables, strict=True)
+            for name, path in zip(self._table_names, self._tables, strict=True)
         ]
         return [tables, *self.entries]
 

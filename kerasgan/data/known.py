@@ -14,7 +14,8 @@ from kerasgan.errors import UserError
 from kerasgan.text import plural, printable
 
 # Values of attributes. A number is read as one, so that "1.0" is 1.
-YES, NO = frozenset({"true", "yes", "y", "t"}), frozenset({"false", "no", "n", "f"})
+YES, NO = frozenset({"true", "yes"}), frozenset({"false", "no"})
+YES_LETTERS, NO_LETTERS = frozenset("yt"), frozenset("nf")  # where a column has no other values
 NOT_KNOWN = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
 ZERO, EMPTY, NO_WORD, NOTHING = 0, 2, -2, 3  # stand for values until it is clear what 0 means
 
@@ -75,7 +76,9 @@ class Known:
         return np.array(self.labels) if self.labels else None
 
 
-def find_known(pictures: Sequence[str], files: Sequence[TableFile]) -> Known:
+def find_known(
+    pictures: Sequence[str], files: Sequence[TableFile], unusable: Sequence[int] = ()
+) -> Known:
     """Finds out what is known of pictures.
 
     Tables go before folders where both name classes. Where several tables speak of one
@@ -85,6 +88,8 @@ def find_known(pictures: Sequence[str], files: Sequence[TableFile]) -> Known:
         pictures: their paths in the source, with forward slashes.
         files: that may be tables; what no name tells to be one is used where most of it meets
             the pictures.
+        unusable: numbers of pictures that cannot be used, as is known already: these need not be
+            in the folder of a class.
 
     Raises:
         UserError: a table known by its name is none.
@@ -100,11 +105,24 @@ def find_known(pictures: Sequence[str], files: Sequence[TableFile]) -> Known:
     if any(_is_dataset(file) for file in files):
         classes = Classes([], [], [])  # its folders are numbers
     else:
-        classes = find_classes(pictures)
+        classes = _classes_of_folders(pictures, set(unusable))
     _add_classes(known, told, classes)
     if not known.attribute_names:
         _add_utkface(known, pictures)
     return known
+
+
+def _classes_of_folders(pictures: Sequence[str], unusable: set[int]) -> Classes:
+    if not unusable:
+        return find_classes(pictures)
+    usable = [number for number in range(len(pictures)) if number not in unusable]
+    classes = find_classes(pictures[number] for number in usable)
+    if not classes.names:
+        return classes
+    labels = [-1] * len(pictures)
+    for number, label in zip(usable, classes.labels, strict=True):
+        labels[number] = label
+    return classes._replace(labels=labels)
 
 
 def _read(file: TableFile) -> Rows | None:
@@ -135,8 +153,6 @@ def _add(
     if not file.known and len(used) < MET * len(values) and (met >= 0).mean() < MET:
         return told
     found = _tell(rows, column)
-    if not file.known and not found.attribute_names and not found.classes:
-        return told
     known.notes += [f"{printable(file.name)}: {note}" for note in found.notes]
     readable = {value for value, bad in zip(values, found.bad, strict=True) if not bad}
     unused = len(readable - {values[row] for row in used})
@@ -209,14 +225,16 @@ def _signs(values: Sequence[str]) -> np.ndarray:
         int8: 1, -1, `NO_WORD`, `ZERO`, `EMPTY` where nothing is known, `NOTHING` for what means
         neither.
     """
-    meanings = {value: _sign(value.lower()) for value in set(values)}
+    lower = {value: value.lower() for value in set(values)}
+    letters = set(lower.values()) - NOT_KNOWN <= YES_LETTERS | NO_LETTERS
+    meanings = {value: _sign(word, letters) for value, word in lower.items()}
     return np.array([meanings[value] for value in values], np.int8)
 
 
-def _sign(value: str) -> int:
-    if value in YES:
+def _sign(value: str, letters: bool) -> int:
+    if value in YES or (letters and value in YES_LETTERS):
         return 1
-    if value in NO:
+    if value in NO or (letters and value in NO_LETTERS):
         return NO_WORD
     if value in NOT_KNOWN:
         return EMPTY

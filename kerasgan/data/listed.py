@@ -12,14 +12,16 @@ from kerasgan.data.classes import Classes, numbered
 from kerasgan.data.decode import Rejected
 from kerasgan.data.folder import WATCHED_FILES, read_tables
 from kerasgan.data.known import find_known
-from kerasgan.data.rows import decode_text, is_known_table
+from kerasgan.data.rows import ENDINGS as TABLES
+from kerasgan.data.rows import TableFile, decode_text, is_known_table, read_rows
 from kerasgan.data.source import Item, Source
 from kerasgan.errors import UserError
 from kerasgan.text import plural, printable
 
-LISTS = (".txt", ".lst", ".list")
+LISTS = (".txt", ".lst", ".list", *TABLES)
 MAX_LIST = 256 * 2**20  # bytes
 COMMENT = "#"
+PROBED = 200  # rows of a table, at even distances, that tell which column has the paths
 SEPARATORS = ("\t", ",", " ")  # between a path and its class
 
 
@@ -47,7 +49,8 @@ class ListSource(Source):
     Paths are those from the list's own folder, else from the working folder. Lines that are empty
     or begin with "#" are passed over, and a class may follow a path, behind a tab, a comma or a
     space. Without any, folders of one class each and tables beside the list tell of the pictures
-    as in `FolderSource`.
+    as in `FolderSource`. A list may be such a table itself, .csv, .tsv or .jsonl, of which one
+    column has the paths.
 
     Args:
         title: the list, as the user named it.
@@ -60,8 +63,11 @@ class ListSource(Source):
         self.title = title
         self._list = os.path.expanduser(title)
         self.slug = Path(self._list).stem
-        texts = _texts(self._list, title)
-        found = [_find(text, [os.path.dirname(self._list), ""]) for text in texts]
+        places = [os.path.dirname(self._list), ""]
+        data = _read(self._list, title)
+        is_table = self._list.lower().endswith(TABLES)
+        texts = _column(data, title, places) if is_table else _texts(data)
+        found = [_find(text, places) for text in texts]
         once: dict[str, Line] = {}
         for line in found:
             once.setdefault(os.path.normpath(line.path), line)
@@ -74,9 +80,13 @@ class ListSource(Source):
         beside = sorted(name for name in os.listdir(folder) if is_known_table(name))
         self._tables = [folder / name for name in beside if (folder / name).is_file()]
         self._tables = [path for path in self._tables if path.name != Path(self._list).name]
-        names = [line.name for line in self._lines]
-        self._known = find_known(names, read_tables(folder, [path.name for path in self._tables]))
-        self._take_labels()
+        tables = read_tables(folder, [path.name for path in self._tables])
+        if is_table:
+            tables.insert(0, TableFile(Path(self._list).name, data, title))
+        unusable = [number for number, line in enumerate(self._lines) if line.problem]
+        self._known = find_known([line.name for line in self._lines], tables, unusable)
+        if not is_table:
+            self._take_labels()
         self.label_names = self._known.label_names
         self.attribute_names = self._known.attribute_names
 
@@ -113,11 +123,11 @@ class ListSource(Source):
         return self._known.notes + again
 
 
-def _texts(path: str, title: str) -> list[str]:
-    """Reads a list's lines, but for empty ones and comments.
+def _read(path: str, title: str) -> bytes:
+    """Reads a list.
 
     Raises:
-        UserError: it is no list.
+        UserError: it is none.
     """
     if os.path.getsize(path) > MAX_LIST:
         raise UserError(
@@ -125,13 +135,35 @@ def _texts(path: str, title: str) -> list[str]:
             f"{printable(title)}, which is too large for one."
         )
     with open(path, "rb") as file:
-        data = file.read()
+        return file.read()
+
+
+def _texts(data: bytes) -> list[str]:
+    """Returns a list's lines, but for empty ones and comments."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = decode_text(data)
     else:
         text = data.decode("utf-8-sig", "surrogateescape")  # as the names of files
     lines = (line.strip().strip("\"'") for line in text.splitlines())
     return [line for line in lines if line and not line.startswith(COMMENT)]
+
+
+def _column(data: bytes, title: str, places: Sequence[str]) -> list[str]:
+    """Returns the column of a table that has the paths: the one of which most are files.
+
+    Raises:
+        UserError: it is no table.
+    """
+    rows = read_rows(TableFile(os.path.basename(title), data, title))
+    if rows is None or not rows.rows:
+        return []
+    some = rows.rows[:: -(-len(rows.rows) // PROBED)]
+    counts = [
+        sum(bool(_find(row[number], places).stamp) for row in some)
+        for number in range(len(rows.header))
+    ]
+    column = counts.index(max(counts))
+    return [row[column] for row in rows.rows]
 
 
 def _find(text: str, places: Sequence[str]) -> Line:

@@ -41,9 +41,10 @@ def is_own_file(name: str, beside: set[str], head: Head) -> bool:
         return False
     if f"{stem}.csv" in beside:
         return head(f"{stem}.csv").startswith(FINDINGS_BEGIN)
-    if stem == "memorisation" or stem.endswith("-memorisation"):
-        return f"{stem.removesuffix('memorisation')}evaluation.json" in beside
-    return False
+    report, _, kind = stem.rpartition("-")
+    if kind == "memorisation":
+        return bool({f"{report}.json", f"{report}-evaluation.json".lstrip("-")} & beside)
+    return kind == "verdicts" and f"{stem}.json" in beside
 
 
 def is_told_by(path: str) -> bool:

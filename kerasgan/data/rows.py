@@ -33,6 +33,7 @@ NOT_READ = re.compile(
 )
 ENDINGS = (".csv", ".tsv", *LINES)  # of tables under any name
 MAX_TABLE = 64 * 2**20  # bytes of a table that is not known by its name
+MAX_TABLES = 20  # of any name; more of them say something of a single picture each
 SEPARATORS = ",;\t"
 
 
@@ -77,6 +78,13 @@ def may_be_table(path: str) -> bool:
     if NOT_READ.fullmatch(name) or name.startswith("."):
         return False
     return bool(KNOWN.fullmatch(name)) or name.endswith(ENDINGS)
+
+
+def worth_reading(paths: Sequence[str]) -> list[str]:
+    """Returns the tables among files: those known by their names, and others unless too many."""
+    tables = [path for path in paths if may_be_table(path)]
+    known = [path for path in tables if is_known_table(path)]
+    return tables if len(tables) - len(known) <= MAX_TABLES else known
 
 
 def is_known_table(path: str) -> bool:
