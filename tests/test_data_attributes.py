@@ -376,6 +376,21 @@ def test_what_is_no_table(content: bytes) -> None:
     assert known(content, name="other.csv").attribute_names == []  # nobody said that it was one
 
 
+@pytest.mark.parametrize("name", ["labels.txt", "classes.txt", "labels.csv"])
+def test_names_of_classes_are_no_table(name: str) -> None:
+    found = known("ana\nben\n", "ana/1.jpg", "ben/2.jpg", name=name)
+    assert found.label_names == ["ana", "ben"]
+    assert found.notes == (["labels.csv is no table of pictures"] if "csv" in name else [])
+
+
+def test_a_class_for_each_picture_is_none() -> None:
+    names = [f"{number}.jpg" for number in range(30)]
+    text = "file,label\n" + "".join(f"{name},caption of {name}\n" for name in names)
+    found = known(text, *names, name="labels.csv")
+    assert found.label_names == []
+    assert found.notes == ["labels.csv: nothing is read of label"]
+
+
 def test_a_table_for_each_picture_is_none() -> None:
     from kerasgan.data.rows import worth_reading
 

@@ -22,6 +22,7 @@ from kerasgan.data.rows import (
     TableFile,
     is_known_table,
     may_be_table,
+    must_be_read,
     worth_reading,
 )
 from kerasgan.data.source import Item, Raw, Source, is_picture
@@ -126,7 +127,7 @@ class ArchiveSource(Source):
         """
         if _is_hidden(name) or not (may_be_table(name) or is_told_by(name)):
             return False
-        if problem and is_known_table(name):
+        if problem and must_be_read(name):
             raise UserError(
                 f"An attribute table should be readable. Received: {printable(name)} in "
                 f"{printable(self.title)} ({problem})."

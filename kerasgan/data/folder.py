@@ -17,6 +17,7 @@ from kerasgan.data.rows import (
     TableFile,
     is_known_table,
     may_be_table,
+    must_be_read,
     worth_reading,
 )
 from kerasgan.data.source import Item, Source, is_picture
@@ -263,14 +264,14 @@ def _read_table(path: Path) -> bytes:
     """Reads a table; of others than those known by their names nothing that is too large.
 
     Raises:
-        UserError: one that is known by its name cannot be read.
+        UserError: one that must be read cannot be.
     """
     try:
         if path.stat().st_size > MAX_TABLE and not is_known_table(path.name):
             return b""
         return path.read_bytes()
     except OSError as error:
-        if not is_known_table(path.name):
+        if not must_be_read(path.name):
             return b""
         raise UserError(
             f"An attribute table should be readable. Received: {printable(str(path))} "

@@ -19,11 +19,12 @@ YES_LETTERS, NO_LETTERS = frozenset("yt"), frozenset("nf")  # where a column has
 NOT_KNOWN = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
 ZERO, EMPTY, NO_WORD, NOTHING = 0, 2, -2, 3  # stand for values until it is clear what 0 means
 
-LABELS = "label labels class classes class_name class_id category target identity person y".split()
+LABELS = "label labels class classes class_name class_id category target identity person".split()
 FILES = "file_name filename file image_id image image_name img path filepath name id".split()
 # Columns that say nothing of a face: pandas' index, parts of a set.
 NOT_READ = re.compile(r"|index|unnamed: ?\d+.*|partition|split|set|usage|subset|service_test")
 SAMPLED = 2000  # rows, at even distances, that tell which column names the pictures
+LONG = 20  # rows of a table that is long enough to have two pictures of most of its classes
 MAX_CLASSES = 100_000  # beyond it the values beside the pictures are no classes
 MET = 0.5  # of the rows or of the pictures, at least, meet in a table of any name
 
@@ -100,6 +101,8 @@ def find_known(
     in_order = sorted(files, key=lambda file: (file.name.count("/"), file.name))
     for file in in_order:
         rows = _read(file)
+        if rows is None and file.known and not file.must_be_read:
+            known.notes.append(f"{printable(file.name)} is no table of pictures")
         if rows is not None:
             told = _add(known, told, file, rows, meeting)
     if any(_is_dataset(file) for file in files):
@@ -126,7 +129,7 @@ def _classes_of_folders(pictures: Sequence[str], unusable: set[int]) -> Classes:
 
 
 def _read(file: TableFile) -> Rows | None:
-    if file.known:
+    if file.must_be_read:
         return read_rows(file)
     try:
         return read_rows(file) if file.data else None
@@ -291,7 +294,8 @@ def _classes(values: Sequence[str], guessed: bool) -> list[str | None]:
         found = [None if name == "-1" else name for name in found]  # the hub's sign for none
     if guessed and not 2 <= len(names) <= max(2, len(found) // 2):
         return []
-    return found if 1 <= len(names) <= MAX_CLASSES else []
+    alone = len(found) > LONG and len(names) > 0.9 * len(found)  # a class each: these are none
+    return found if 1 <= len(names) <= MAX_CLASSES and not alone else []
 
 
 def _class_name(value: str) -> str | None:

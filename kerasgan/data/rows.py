@@ -18,15 +18,16 @@ from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
 
 EXPORTED = "list_attr.csv"  # what `export` writes
-DATASET = "dataset.json"  # StyleGAN's
 LINES = (".jsonl", ".ndjson")  # a JSON object a line
-KNOWN = re.compile(
+CELEBA = re.compile(
     r"list_attr.*\.(csv|tsv|txt)"  # CelebA's and its relatives'
     r"|.*attribute.?anno.*\.txt"  # CelebAMask-HQ's
     r"|identity_celeba.*\.(csv|tsv|txt)"
-    r"|(metadata|labels?|attributes?|annotations?|classes)\.(csv|tsv|txt|jsonl|ndjson)"
-    r"|dataset\.json"
 )
+DATASET = "dataset.json"  # StyleGAN's
+WORDS = "metadata|labels?|attributes?|annotations?|classes|identit(y|ies)"
+KNOWN = re.compile(rf"{CELEBA.pattern}|({WORDS})\.(csv|tsv|jsonl|ndjson)|{re.escape(DATASET)}")
+PERHAPS = re.compile(rf"({WORDS})\.txt")  # or a list of the classes' names, for example
 # CelebA's others say nothing that steers; the last three are kerasgan's own.
 NOT_READ = re.compile(
     r"list_(eval|bbox|landmarks).*|.*-mapping\..*|pictures\.csv|rejected\.csv|check-.*\.csv"
@@ -55,6 +56,11 @@ class TableFile(NamedTuple):
         """Whether its name says that it is about pictures."""
         return is_known_table(self.name)
 
+    @property
+    def must_be_read(self) -> bool:
+        """Whether one of its name that cannot be read is a mistake."""
+        return must_be_read(self.name)
+
 
 class Rows(NamedTuple):
     """A table's rows.
@@ -77,7 +83,7 @@ def may_be_table(path: str) -> bool:
     name = PurePosixPath(path).name.lower()
     if NOT_READ.fullmatch(name) or name.startswith("."):
         return False
-    return bool(KNOWN.fullmatch(name)) or name.endswith(ENDINGS)
+    return bool(KNOWN.fullmatch(name) or PERHAPS.fullmatch(name)) or name.endswith(ENDINGS)
 
 
 def worth_reading(paths: Sequence[str]) -> list[str]:
@@ -90,6 +96,12 @@ def worth_reading(paths: Sequence[str]) -> list[str]:
 def is_known_table(path: str) -> bool:
     """Whether a file's name is that of a table of pictures."""
     return may_be_table(path) and bool(KNOWN.fullmatch(PurePosixPath(path).name.lower()))
+
+
+def must_be_read(path: str) -> bool:
+    """Whether a file's name is that of a table of pictures and of nothing else."""
+    name = PurePosixPath(path).name.lower()
+    return name == DATASET or bool(CELEBA.fullmatch(name))
 
 
 def read_rows(file: TableFile) -> Rows | None:
@@ -233,8 +245,9 @@ def _read_dataset(file: TableFile) -> Rows | None:
         ) from error
     if not isinstance(value, dict) or "labels" not in value:
         return None
-    labels = value["labels"] or []
+    labels = value["labels"]
     pairs = list(labels.items()) if isinstance(labels, dict) else labels
+    pairs = pairs if isinstance(pairs, list) else []
     good = [pair for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2]
     vectors = [label for _, label in good if isinstance(label, list)]
     width = max(map(len, vectors), default=0)
