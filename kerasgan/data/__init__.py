@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,8 @@ def make_preparation(
 def _open_folder(source: str, path: str, cache: Path) -> Source:
     """Opens a folder of picture files, or one of Parquet files where there are no others."""
     check_folder(source, Path(path))
-    pictures = next(walk(Path(path), [cache]), None)
-    if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
+    pictures = any(not entry.problem for entry in walk(Path(path), [cache]))
+    if not pictures and any(Path(path).rglob(f"*{PARQUET}")):
         return open_parquet(source)
     return FolderSource(source, skip=[cache])
 
@@ -265,4 +266,5 @@ def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
 
 def _method(crop: str) -> dict[str, Any]:
     """Returns what determines the pixels besides the source and a user's choices."""
-    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}
+    heic = find_spec("pillow_heif") is not None  # or what it reads would stay rejected
+    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None, "heic": heic}

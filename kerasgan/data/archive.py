@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
-from kerasgan.data.decode import Rejected
-from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
+from kerasgan.data.kinds import BEGINS, is_hidden, kind_of, looks_like_picture, why_not
+from kerasgan.data.source import Item, Raw, Rejected, Source, find_labels
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
@@ -70,7 +70,7 @@ class ArchiveSource(Source):
             self.members, table = self._list()
         if not self.members:
             raise UserError(
-                "An archive of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files. "
+                "An archive of pictures should hold picture files, JPEG, PNG or WebP for example. "
                 f"Received: {printable(title)}, with none."
             )
         self.count = len(self.members)
@@ -115,7 +115,7 @@ class ZipSource(ArchiveSource):
             members = [
                 Member(name, info.file_size, _zip_problem(info), info)
                 for info in infos
-                if wanted(name := clean(info.filename))
+                if wanted(name := clean(info.filename), partial(_zip_begins, archive, info))
             ]
             tables = [info for info in infos if is_table(clean(info.filename))]
             table = None
@@ -162,7 +162,7 @@ class TarSource(ArchiveSource):
             self._plain = isinstance(archive.fileobj, io.BufferedReader)  # not a decompressor
             for info in _infos(archive):
                 name = clean(info.name)
-                if wanted(name) and not info.isdir():
+                if not info.isdir() and wanted(name, partial(_tar_begins, archive, info)):
                     members.append(Member(name, info.size, _tar_problem(info), info.offset_data))
                 elif table is None and is_table(name) and not info.isdir():
                     _check_table(self.title, info.name, _tar_problem(info))
@@ -176,7 +176,8 @@ class TarSource(ArchiveSource):
                 yield partial(self._fetch_at, file, member)
             return
         archive = self._opened.enter_context(self._open())
-        infos = (info for info in _infos(archive) if wanted(clean(info.name)) and not info.isdir())
+        listed = {member.info for member in self.members}
+        infos = (info for info in _infos(archive) if info.offset_data in listed)
         for member, info in zip_longest(self.members, infos):
             if member is None or info is None:
                 raise Damaged("it has changed since it was listed")
@@ -218,12 +219,19 @@ def clean(name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", "..") and part[1:] != ":")
 
 
-def wanted(name: str) -> bool:
-    """Whether a path in an archive is a picture's, or another archive's, which is rejected."""
-    parts = PurePosixPath(name).parts
-    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+def wanted(name: str, begin: Callable[[], bytes]) -> bool:
+    """Whether a file in an archive is a picture, or another archive, which is rejected.
+
+    Args:
+        name: its cleaned path.
+        begin: reads its first `BEGINS` bytes, where its name does not tell.
+    """
+    if is_hidden(name):
         return False
-    return is_picture(name) or name.lower().endswith(ARCHIVES)
+    if name.lower().endswith(ARCHIVES):
+        return True
+    told = looks_like_picture(name)
+    return kind_of(begin()) is not None if told is None else told
 
 
 def is_table(name: str) -> bool:
@@ -244,9 +252,9 @@ def _problem(name: str, size: int) -> str | None:
         return "an archive inside the archive: unpack it"
     if not size:
         return "empty file"
-    if size > MAX_FILE:
-        return f"too large: {size:,} bytes"
-    return None
+    if why := why_not(name):
+        return why
+    return f"too large: {size:,} bytes" if size > MAX_FILE else None
 
 
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
@@ -276,6 +284,27 @@ def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Reads a member, of which no more is inflated than it claims to hold."""
     with reading(), archive.open(info) as file:
         return b"".join(iter(partial(file.read, READ), b""))
+
+
+def _zip_begins(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if _zip_problem(info):
+        return b""
+    try:
+        with reading(), archive.open(info) as file:
+            return file.read(BEGINS)
+    except Damaged:
+        return b""
+
+
+def _tar_begins(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    if _tar_problem(info):
+        return b""
+    with reading():
+        file = archive.extractfile(info)
+    if file is None:
+        return b""
+    with reading():
+        return file.read(BEGINS)
 
 
 def _infos(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, Attributes, parse_attributes
-from kerasgan.data.decode import Rejected
-from kerasgan.data.source import Item, Source, find_labels, is_picture
+from kerasgan.data.kinds import BEGINS, SYSTEM_FOLDERS, kind_of, looks_like_picture, why_not
+from kerasgan.data.source import Item, Rejected, Source, find_labels
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
@@ -55,8 +55,8 @@ class FolderSource(Source):
         self.entries = list_pictures(self.folder, skip, self._folders)
         if not self.entries:
             raise UserError(
-                "A folder of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files, itself "
-                f"or in its sub-folders. Received: {printable(title)}, with none."
+                "A folder of pictures should hold picture files, JPEG, PNG or WebP for example, "
+                f"itself or in its sub-folders. Received: {printable(title)}, with none."
                 f"{_archives_in(self.folder)}"
             )
         self.count = len(self.entries)
@@ -113,7 +113,8 @@ def list_pictures(
     """Lists the picture files in a folder and its sub-folders, sorted by name.
 
     The order is that of the names' code points, the same on every machine. Hidden files and
-    folders are left out; a folder that links lead to more than once is listed once.
+    folders and those that systems make are left out; a folder that links lead to more than once
+    is listed once.
 
     Args:
         folder: where to look.
@@ -144,7 +145,7 @@ def walk(
             yield Entry(prefix, 0, 0, f"folder cannot be read: {error.strerror}")
             continue
         for item in found:
-            if is_picture(item.name) and not item.name.startswith(".") and not _is_folder(item):
+            if not item.name.startswith(".") and not _is_folder(item) and _is_picture(item):
                 yield _entry(prefix + item.name, item)
         folders = [item for item in found if _is_visible_folder(item)]
         waiting += [(f"{prefix}{item.name}/", item.path) for item in reversed(folders)]
@@ -190,8 +191,23 @@ def _identity(path: str | Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _is_picture(item: os.DirEntry[str]) -> bool:
+    """Whether a file counts as a picture; looks into it only where its name does not tell."""
+    told = looks_like_picture(item.name)
+    if told is not None:
+        return told
+    try:
+        if not item.is_file():  # opening a pipe would wait for ever
+            return False
+        with open(item.path, "rb") as file:
+            return kind_of(file.read(BEGINS)) is not None
+    except OSError:
+        return False
+
+
 def _is_visible_folder(item: os.DirEntry[str]) -> bool:
-    return not item.name.startswith(".") and _is_folder(item)
+    hidden = item.name.startswith(".") or item.name in SYSTEM_FOLDERS
+    return not hidden and _is_folder(item)
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
@@ -206,7 +222,7 @@ def _entry(name: str, item: os.DirEntry[str]) -> Entry:
         status = item.stat()
     except OSError as error:  # a link to nothing, above all
         return Entry(name, 0, 0, f"cannot be read: {error.strerror}")
-    problem = None
+    problem = why_not(name)
     if not item.is_file():
         problem = "not a file but a pipe or a device"
     elif not status.st_size:

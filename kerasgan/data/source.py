@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerasgan.data.kinds import why_not
+
 Raw = str | bytes | np.ndarray  # a picture file's path or its bytes, or pixels
 
-# HEIC is listed although Pillow does not read it: it is better rejected by name than overlooked.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pnm .avif"
-    " .heic .heif".split()
-)
+
+class Rejected(Exception):
+    """A file that gives no picture; the message is the reason, for `rejected.csv`."""
 
 
 class Item(NamedTuple):
@@ -74,11 +74,6 @@ class Source:
         return []
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends like a picture's."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES
-
-
 def find_labels(names: Iterable[str]) -> tuple[list[str], list[int]]:
     """Finds the classes in pictures' paths, as in folders of one class each.
 
@@ -92,6 +87,12 @@ def find_labels(names: Iterable[str]) -> tuple[list[str], list[int]]:
         The classes, sorted, and for each path the index of its class; nothing in both where
         there are no classes.
     """
+    names = list(names)
+    read = [name for name in names if not why_not(name)]
+    if len(read) < len(names):  # a video beside the classes, for example, is in none of them
+        label_names, labels = find_labels(read)
+        known = dict(zip(read, labels, strict=False))
+        return label_names, [known.get(name, -1) for name in names] if known else []
     folders = [name.split("/")[:-1] for name in names]
     shared = os.path.commonprefix(folders)  # of lists: the folders all of them share
     classes = [path[len(shared)] for path in folders if len(path) > len(shared)]
