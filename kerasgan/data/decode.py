@@ -243,8 +243,7 @@ def _load(raw: Raw, at_least: int | None) -> Loaded:
         try:
             return _whole(_load_file(file, at_least), file, at_least)
         except Broken:
-            data = _read_again(file)
-            copy = mended(data, partial(_pixels, at_least=at_least)) if data else None
+            copy = _mended(file, at_least)
             if copy is None:
                 raise
             return _load_file(io.BytesIO(copy), at_least)
@@ -304,6 +303,14 @@ def _whole(loaded: Loaded, file: BinaryIO, at_least: int | None) -> Loaded:
             if data and lacks_a_part(data, partial(_pixels, at_least=at_least)):
                 raise Rejected("damaged: its lower part is missing")
     return loaded
+
+
+def _mended(file: BinaryIO, at_least: int | None) -> bytes | None:
+    data = _read_again(file)
+    try:
+        return mended(data, partial(_pixels, at_least=at_least)) if data else None
+    except Rejected:
+        return None
 
 
 def _pixels(data: bytes, at_least: int | None) -> Image.Image:

@@ -16,11 +16,11 @@ VIDEO = "a video: name it by itself to have its frames"
 FOREIGN = "a format that is not read: save it as PNG or JPEG"
 WEB_PAGE = "a web page, not a picture"
 
-READ = (
-    "jpg jpeg jpe jfif jif mpo png apng webp bmp dib gif tif tiff ppm pgm pbm pnm pfm avif avifs"
-    " heic heif hif heics jp2 j2k j2c jpc jpf jpx tga icb vda vst ico cur icns pcx dcx sgi qoi psd"
-    " dds xbm xpm msp pcd"
-)
+READ = """
+    jpg jpeg jpe jfif jif mpo png apng webp bmp dib gif tif tiff ppm pgm pbm pnm pfm avif avifs
+    heic heif hif heics jp2 j2k j2c jpc jpf jpx tga icb vda vst ico cur icns pcx dcx sgi qoi psd
+    dds xbm xpm msp pcd
+"""
 NOT_READ = {
     "svg svgz eps ai wmf emf cdr": DRAWING,
     "dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef srw x3f 3fr iiq erf kdc mrw raw": RAW,
@@ -29,15 +29,15 @@ NOT_READ = {
     "jxl jxr wdp hdp exr hdr fit fits dcm djvu": FOREIGN,
 }
 # What lies beside pictures by the thousand is told by its name: each look inside takes time.
-OTHERS = (
-    "txt md rst csv tsv json jsonl ndjson xml yaml yml toml ini cfg conf log html htm css js map"
-    " url webloc lnk db sqlite pdf doc docx xls xlsx ppt pptx odt ods rtf py pyc ipynb sh bat ps1 c"
-    " h cpp java m r npy npz mat pkl pickle pt pth ckpt bin h5 hdf5 keras onnx pb tflite"
-    " index safetensors meta parquet arrow feather tfrecord tfrecords lmdb mdb idx zip tar gz tgz bz2 tbz2 xz zst"
-    " txz 7z rar exe dll so dylib msi dmg iso aae xmp pts lm lab caption captions mp3 wav m4a aac"
-    " flac ogg opus srt vtt ass ttf otf woff woff2 eot mid obj ply stl glb gltf fbx blend bak tmp"
-    " part crdownload lock md5 sha1 sha256 sig asc torrent"
-)
+OTHERS = """
+    txt md rst csv tsv json jsonl ndjson xml yaml yml toml ini cfg conf log html htm css js map
+    url webloc lnk db sqlite pdf doc docx xls xlsx ppt pptx odt ods rtf py pyc ipynb sh bat ps1
+    c h cpp java m r npy npz mat pkl pickle pt pth ckpt bin h5 hdf5 keras onnx pb tflite index
+    safetensors meta parquet arrow feather tfrecord tfrecords lmdb mdb idx zip tar gz tgz bz2
+    tbz2 xz zst txz 7z rar exe dll so dylib msi dmg iso aae xmp pts lm lab caption captions mp3
+    wav m4a aac flac ogg opus srt vtt ass ttf otf woff woff2 eot mid obj ply stl glb gltf fbx
+    blend bak tmp part crdownload lock md5 sha1 sha256 sig asc torrent
+"""
 
 PICTURES = frozenset(f".{word}" for word in READ.split())
 LOOK_ALIKES = {f".{word}": why for words, why in NOT_READ.items() for word in words.split()}

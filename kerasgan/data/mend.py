@@ -14,11 +14,14 @@ import numpy as np
 from PIL import Image
 
 MAX_MISSING = 1 / 64  # part of a picture: a block of 16x16 pixels in 128x128
+MAX_UNREFINED = 1 / 4  # part of it that may lack the last bit of its coefficients
 MAX_PADDED = 16  # bytes that other files may lack at their end
 STEP = 2**16  # bytes inflated at once
 MAX_INFLATED = 2**30  # bytes of a PNG's lines: no picture that is used has more
 JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
+TIFF_BEGINS = (b"II*\0", b"MM\0*")
+UNCOMPRESSED = (struct.pack("<HHII", 259, 3, 1, 1), struct.pack(">HHIHH", 259, 3, 1, 1, 0))
 PNG_KEPT = (b"PLTE", b"tRNS", b"iCCP", b"eXIf")  # what changes pixels, their colours or their place
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -38,7 +41,33 @@ def mended(data: bytes, load: Load) -> bytes | None:
         return _mended_jpeg(data, load)
     if data.startswith(PNG_BEGINS):
         return _mended_png(data)
-    return data + bytes(min(MAX_PADDED, int(len(data) * MAX_MISSING)))
+    return _padded(data, load)
+
+
+def _padded(data: bytes, load: Load) -> bytes | None:
+    """Appends a few bytes to a file, if they change a corner of its picture at most."""
+    if data.startswith(TIFF_BEGINS) and not any(tag in data for tag in UNCOMPRESSED):
+        return None  # what says where its strips are may be cut
+    length = min(MAX_PADDED, int(len(data) * MAX_MISSING))
+    copies = [data + padding for padding in (bytes(length), b"\x55" * length, _chance(0, length))]
+    read = [(copy, image) for copy in copies if (image := _tried(load, copy)) is not None]
+    if len(read) < 2:
+        return None
+    (copy, first), *others = read
+    return copy if all(_is_nearly(first, image) for _, image in others) else None
+
+
+def _tried(load: Load, data: bytes) -> Image.Image | None:
+    try:
+        return load(data)
+    except Exception:  # whatever `load` raises for a broken file
+        return None
+
+
+def _is_nearly(one: Image.Image, other: Image.Image) -> bool:
+    if (one.mode, one.size, one.getpalette()) != (other.mode, other.size, other.getpalette()):
+        return False
+    return bool(_changed(one, other).mean() <= MAX_MISSING)
 
 
 class Scan(NamedTuple):
@@ -172,26 +201,24 @@ def _is_whole(data: bytes, jpeg: Jpeg, load: Load) -> bool:
     """Whether what a JPEG file has up to its end, or where it was cut, is the whole picture."""
     if not _has_all_scans(jpeg):
         return False
-    if jpeg.scans[-1].high:
-        return True  # the last bit of some coefficients: nobody sees it
-    return _missing_part(data, jpeg, load) <= MAX_MISSING
+    allowed = MAX_UNREFINED if jpeg.scans[-1].high else MAX_MISSING
+    return _missing_part(data, jpeg, load) <= allowed
 
 
 def _has_all_scans(jpeg: Jpeg) -> bool:
-    """Whether scans have begun for all coefficients, to the last bit but one."""
+    """Whether scans have begun for all bits of all coefficients."""
     left = {(number, place): 99 for number in jpeg.components for place in range(64)}
     for scan in jpeg.scans:
         last = scan.last if jpeg.progressive else 63
         for number in scan.components:
             left |= {(number, place): scan.low for place in range(scan.first, last + 1)}
-    return all(bits <= 1 for bits in left.values())
+    return not any(bits for bits in left.values())
 
 
 def _missing_part(data: bytes, jpeg: Jpeg, load: Load) -> float:
     """Returns which part of a picture, 0 to 1, depends on what would follow the data."""
     length = jpeg.width * jpeg.height // 8 + STEP
-    one, other = (np.asarray(load(data + _chance(seed, length) + JPEG_ENDS)) for seed in (0, 1))
-    changed = (one != other).reshape(*one.shape[:2], -1).any(axis=2)
+    changed = _changed(*(load(data + _chance(seed, length) + JPEG_ENDS) for seed in (0, 1)))
     if not changed.any():
         return 0.0
     height, width = changed.shape
@@ -200,6 +227,12 @@ def _missing_part(data: bytes, jpeg: Jpeg, load: Load) -> float:
     if height - top > block:  # what follows may be missing without a change: it is grey then
         left = 0
     return (height - top) * (width - left) / (height * width)
+
+
+def _changed(one: Image.Image, other: Image.Image) -> np.ndarray:
+    """Returns where two pictures of one mode differ, bool (H, W)."""
+    differ = np.asarray(one) != np.asarray(other)
+    return differ.reshape(*differ.shape[:2], -1).any(axis=2)
 
 
 def _chance(seed: int, length: int) -> bytes:
