@@ -36,6 +36,7 @@ MAX_PIXELS = 89_478_485  # decoded; Pillow's own warning limit: 256 MiB of RGB f
 MAX_HELD = 6 * MAX_PIXELS  # bytes that decoding a JPEG file may take besides: 512 MiB
 SCALES = (1, 2, 4, 8)  # a JPEG file is decoded at a whole, a half, a quarter or an eighth
 DRAFT_MARGIN = 3  # JPEG is decoded at a reduced scale at least this many times the wanted size
+ZEROS = 16  # bytes at a file's end that make it look unfinished
 MAX_MENDED = 256 * 2**20  # bytes of a file that is looked at again because it is broken
 
 DNG_VERSION = 0xC612  # the TIFF tag
@@ -292,17 +293,26 @@ def _check_held(width: int, height: int, file: BinaryIO) -> None:
 def _whole(loaded: Loaded, file: BinaryIO, at_least: int | None) -> Loaded:
     """Returns a decoded picture, unless its JPEG file ends in its midst and says nothing of it.
 
+    Decoders fill what is missing with a grey, or with what zeros mean where a file was made at
+    its full length before its bytes came. Pictures that end in either are looked at again.
+
     Raises:
-        Rejected: its lower part is missing. Decoders fill that with a grey, of which every
-            picture is suspected that ends in it.
+        Rejected: the lower part is missing.
     """
-    if loaded.format in JPEGS:
-        last = np.asarray(loaded.image.crop((0, loaded.image.height - 1, *loaded.image.size)))
-        if (last == 128).all():
-            data = _read_again(file)
-            if data and lacks_a_part(data, partial(_pixels, at_least=at_least)):
-                raise Rejected("damaged: its lower part is missing")
+    if loaded.format not in JPEGS:
+        return loaded
+    lowest = loaded.image.crop((0, loaded.image.height - 1, *loaded.image.size))
+    ends_grey = bool((np.asarray(lowest) == 128).all())
+    if ends_grey or _ends_in_zeros(file):
+        data = _read_again(file)
+        if data and lacks_a_part(data, partial(_pixels, at_least=at_least), ends_grey):
+            raise Rejected("damaged: its lower part is missing")
     return loaded
+
+
+def _ends_in_zeros(file: BinaryIO) -> bool:
+    file.seek(-min(ZEROS, file.seek(0, io.SEEK_END)), io.SEEK_END)
+    return not any(file.read())
 
 
 def _mended(file: BinaryIO, at_least: int | None) -> bytes | None:

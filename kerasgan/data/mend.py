@@ -168,15 +168,19 @@ def _to_jpeg(marker: int, body: bytes, scans: list[Scan], end: int | None) -> Jp
     return Jpeg(width, height, components, marker in PROGRESSIVE, scans, end)
 
 
-def lacks_a_part(data: bytes, load: Load) -> bool:
+def lacks_a_part(data: bytes, load: Load, ends_grey: bool) -> bool:
     """Whether a JPEG file that can be read has less than all of its picture.
 
     Args:
         data: the file.
         load: decodes it.
+        ends_grey: whether the picture ends in the grey of what is missing. Otherwise the file's
+            own end tells that it is whole.
     """
     jpeg = read_jpeg(data)
-    return jpeg is None or not _is_whole(data[: jpeg.end], jpeg, load)
+    if jpeg is None or jpeg.end is None:
+        return jpeg is None or not _is_whole(_without_filling(data), jpeg, load)
+    return ends_grey and not _is_whole(data[: jpeg.end], jpeg, load)
 
 
 def _mended_jpeg(data: bytes, load: Load) -> bytes | None:
