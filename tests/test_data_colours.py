@@ -206,7 +206,9 @@ def test_cmyk(kind: str) -> None:
         options = {"quality": 100} if kind == "JPEG" else {}
         file = saved(image, kind, icc_profile=make_cmyk_profile(), **options)
         found = decode(file, 32).pixels
-        assert abs(found - from_lab(lab)).max() <= 10, ink  # its black is fitted to that of sRGB, too
+        assert abs(found - from_lab(lab)).max() <= 10, (
+            ink
+        )  # its black is fitted to that of sRGB, too
         plain = decode(saved(image, kind, icc_profile=make_profile(P3, 2.2), **options), 32).pixels
         simple = 255 * (1 - np.array(ink[:3]))  # a profile for light says nothing of inks
         assert abs(plain - simple).max() <= 4

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from kerasgan.data.colours import to_rgb
-from kerasgan.data.kinds import BEGINS, HEIC_EXTRA, RAW, kind_of, reason_of
+from kerasgan.data.kinds import BEGINS, HEIC_INSTALL, HEIC_UNREAD, RAW, kind_of, reason_of
 from kerasgan.data.mend import lacks_a_part, mended, read_jpeg
 from kerasgan.data.source import Raw, Rejected
 from kerasgan.errors import UserError, required
@@ -401,7 +401,7 @@ def _open_heic(file: BinaryIO) -> Image.Image:
     try:
         plugin = required("pillow_heif.as_plugin", "heic")
     except UserError as error:
-        raise Rejected(HEIC_EXTRA) from error
+        raise Rejected(f"{HEIC_UNREAD}: {HEIC_INSTALL}") from error
     with _pillow():
         return plugin.HeifImageFile(file)
 

@@ -8,7 +8,8 @@ here, such as a video. All other files do not count.
 import os
 import re
 
-HEIC_EXTRA = "HEIC, which needs the extra heic: type pip install 'kerasgan[heic]'"
+HEIC_INSTALL = "type pip install 'kerasgan[heic]'"
+HEIC_UNREAD = "HEIC, which needs the extra heic"
 DRAWING = "a drawing, not pixels: save it as PNG"
 RAW = "a camera's raw file: save it as JPEG or TIFF"
 PAINTING = "a painting program's own file: save it as PNG"
