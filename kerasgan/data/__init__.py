@@ -30,6 +30,7 @@ from kerasgan.data.recent import recall, remember, take_stamps
 from kerasgan.data.request import CACHE, Request, check_options, typed_fields
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
+from kerasgan.data.video import VIDEOS, VideoSource
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged
 from kerasgan.text import printable
@@ -130,8 +131,9 @@ def open_source(
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
-            `SETS` unless it is there; or "built-in" for the drawn faces.
+            `.npz` file of arrays; a `.parquet` file; a video file, of which frames are taken at
+            even distances, one a second unless there is a limit; one of `NAMED`, which is
+            downloaded into `SETS` unless it is there; or "built-in" for the drawn faces.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -147,7 +149,7 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        f"(.npy, .npz), a .parquet file, or one of the words {', '.join(WORDS)}"
+        f"(.npy, .npz), a .parquet file, a video, or one of the words {', '.join(WORDS)}"
     )
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
@@ -163,6 +165,8 @@ def open_source(
         return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
+    if path.lower().endswith(VIDEOS):
+        return VideoSource(source, limit)
     raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
 
 

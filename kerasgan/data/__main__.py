@@ -100,8 +100,8 @@ def build_parser() -> cli.Parser:
         "source",
         metavar="SOURCE",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy, .npz or .parquet file; {BUILT_IN} for drawn faces; or a set to download once: "
-        f"{', '.join(NAMED)}",
+        f".npy, .npz or .parquet file; a video, frames of which are taken one a second, or --limit "
+        f"of them; {BUILT_IN} for drawn faces; or a set to download once: {', '.join(NAMED)}",
     )
     add("--size", type=int, default=128, help="height and width in pixels")
     limit = add("--limit", type=int, metavar="N", help="at most N pictures, the first by name")

@@ -8,7 +8,7 @@ here, such as a video. All other files do not count.
 import os
 import re
 
-HEIC_INSTALL = "type pip install 'kerasgan[heic]'"
+HEIC_INSTALL = 'type pip install "kerasgan[heic]"'
 HEIC_UNREAD = "HEIC, which needs the extra heic"
 DRAWING = "a drawing, not pixels: save it as PNG"
 RAW = "a camera's raw file: save it as JPEG or TIFF"
@@ -98,6 +98,11 @@ def looks_like_picture(name: str) -> bool | None:
 def why_not(name: str) -> str | None:
     """Returns why a file is not read, which its name tells already; None where it may be read."""
     return LOOK_ALIKES.get(_ending(name))
+
+
+def endings_of(why: str) -> tuple[str, ...]:
+    """Returns the endings of files that are not read for a reason, ".mp4" for example."""
+    return tuple(ending for ending, reason in LOOK_ALIKES.items() if reason == why)
 
 
 def is_hidden(path: str) -> bool:
