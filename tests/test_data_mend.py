@@ -130,6 +130,7 @@ TEXTS = {
     "damaged": chunk(b"zTXt", b"workflow\0\0rubbish"),
     "checksum": chunk(b"tEXt", b"a\0b")[:-1] + b"?",
     "profile": chunk(b"iCCP", b"profile\0\0rubbish"),
+    "large profile": chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(3_000_000))),
     "date": chunk(b"tIME", b"1"),
 }
 
@@ -224,6 +225,7 @@ LOSSLESS = {
     "SGI": {},
     "PCX": {},
     "GIF": {},
+    "JPEG2000": {},
     "WEBP": {"lossless": True},
 }
 

@@ -75,9 +75,9 @@ def _from_profile(profile: Any) -> Transform:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = MODES_OF_SPACES.get(opened.profile.xcolor_space.strip(), "")
         transform = ImageCms.buildTransform(opened, _srgb(), space, "RGB")
-        return space, None if _changes_nothing(space, transform) else transform
     except Exception:  # Pillow's, of a broken profile: each part of it may be anything
         return "RGB", None
+    return space, None if _changes_nothing(space, transform) else transform
 
 
 @lru_cache(maxsize=1)

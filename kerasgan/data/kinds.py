@@ -57,7 +57,7 @@ MAGIC = {  # what a file is, by how it begins
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM.{4}\0\0\0\0.{3}\0[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "PPM": rb"P[1-6fF][\s#]",
+    "PPM": rb"P[1-6]\s+[\d#]|P[fF]\s+\d",
     "AVIF": rb".{4}ftyp(?:" + AVIF_BRANDS + rb"|mif1.{0,40}" + AVIF_BRANDS + rb")",
     "HEIC": rb".{4}ftyp(?:" + HEIC_BRANDS + rb")",
     "JPEG2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",

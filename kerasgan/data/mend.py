@@ -13,12 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from kerasgan.data.source import Rejected
+
 MAX_MISSING = 1 / 64  # part of a picture: a block of 16x16 pixels in 128x128
 MAX_UNREFINED = 1 / 4  # part of it that may lack the last bit of its coefficients
 MAX_PADDED = 16  # bytes that other files may lack at their end
 STEP = 2**16  # bytes inflated at once
+MAX_PROFILE = 2**20  # bytes of an ICC profile
 MAX_INFLATED = 2**30  # bytes of a PNG's lines: no picture that is used has more
 JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
+JPEG2000_BEGINS = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 TIFF_BEGINS = (b"II*\0", b"MM\0*")
 UNCOMPRESSED = (struct.pack("<HHII", 259, 3, 1, 1), struct.pack(">HHIHH", 259, 3, 1, 1, 0))
@@ -27,7 +31,7 @@ PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
          (0, 1, 1, 2))  # x, y, step in x and in y of each pass of an interlaced PNG  # fmt: skip
 
-Load = Callable[[bytes], Image.Image]  # opens and decodes a file's bytes; raises for broken ones
+Load = Callable[[bytes], Image.Image]  # decodes a file's bytes; raises `Rejected` where it cannot
 
 
 def mended(data: bytes, load: Load) -> bytes | None:
@@ -35,12 +39,17 @@ def mended(data: bytes, load: Load) -> bytes | None:
 
     Args:
         data: the file.
-        load: decodes a file; it raises whatever it likes for a broken one.
+        load: decodes a file.
+
+    Raises:
+        Rejected: `load` cannot decode what is there at all.
     """
     if data.startswith(JPEG_BEGINS):
         return _mended_jpeg(data, load)
     if data.startswith(PNG_BEGINS):
         return _mended_png(data)
+    if data.startswith(JPEG2000_BEGINS):
+        return data.removesuffix(b"\xff") + JPEG_ENDS  # the same two bytes
     return _padded(data, load)
 
 
@@ -60,7 +69,7 @@ def _padded(data: bytes, load: Load) -> bytes | None:
 def _tried(load: Load, data: bytes) -> Image.Image | None:
     try:
         return load(data)
-    except Exception:  # whatever `load` raises for a broken file
+    except Rejected:
         return None
 
 
@@ -261,7 +270,11 @@ def _mended_png(data: bytes) -> bytes | None:
     pixels = _inflated_again(b"".join(body for name, body, _ in chunks if name == b"IDAT"), needed)
     if pixels is None:
         return None
-    kept = [(name, body) for name, body, is_right in chunks if name in PNG_KEPT and is_right]
+    kept = [
+        (name, body)
+        for name, body, is_right in chunks
+        if name in PNG_KEPT and is_right and not (name == b"iCCP" and _is_bomb(body))
+    ]
     return PNG_BEGINS + b"".join(
         _chunk(name, body)
         for name, body in ((b"IHDR", chunks[0][1]), *kept, (b"IDAT", pixels), (b"IEND", b""))
@@ -284,6 +297,16 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         checksum = data[position + 8 + length : position + 12 + length]
         yield name, body, checksum == zlib.crc32(name + body).to_bytes(4, "big")
         position += 12 + length
+
+
+def _is_bomb(profile: bytes) -> bool:
+    """Whether an iCCP chunk holds more than Pillow inflates."""
+    inflate = zlib.decompressobj()
+    try:
+        inflate.decompress(profile.partition(b"\0")[2][1:], MAX_PROFILE)
+    except zlib.error:
+        return True
+    return not inflate.eof
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
