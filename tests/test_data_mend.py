@@ -130,6 +130,7 @@ TEXTS = {
     "damaged": chunk(b"zTXt", b"workflow\0\0rubbish"),
     "checksum": chunk(b"tEXt", b"a\0b")[:-1] + b"?",
     "profile": chunk(b"iCCP", b"profile\0\0rubbish"),
+    "bomb of EXIF": chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(3_000_000))),
     "large profile": chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(3_000_000))),
     "date": chunk(b"tIME", b"1"),
 }
@@ -151,6 +152,27 @@ def test_what_matters_of_a_png_is_kept() -> None:
     plain = open_upright(whole)
     assert found[1:] == plain[1:] and found.turned and found.over_white
     np.testing.assert_array_equal(np.asarray(found.image), np.asarray(plain.image))
+
+
+def test_which_way_is_up_is_kept_where_it_is_text() -> None:
+    """As ImageMagick and Adobe's programs note it."""
+    whole, exif = saved("PNG", photograph(40, 30)), Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    raw = f"\nexif\n{len(data):>8}\n{data.hex()}\n".encode()
+    profile, xmp = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+    packet = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    notes = [
+        chunk(b"tEXt", profile + raw),
+        chunk(b"zTXt", profile + b"\0" + zlib.compress(raw)),
+        chunk(b"iTXt", xmp + b"\0\0\0\0" + packet),
+    ]
+    for note in notes:
+        plain, found = (
+            open_upright(with_chunks(whole, note + text)) for text in (b"", TEXTS["tEXt"])
+        )
+        assert plain.turned and found.turned
+        np.testing.assert_array_equal(np.asarray(found.image), np.asarray(plain.image))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])

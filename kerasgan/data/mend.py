@@ -19,14 +19,14 @@ MAX_MISSING = 1 / 64  # part of a picture: a block of 16x16 pixels in 128x128
 MAX_UNREFINED = 1 / 4  # part of it that may lack the last bit of its coefficients
 MAX_PADDED = 16  # bytes that other files may lack at their end
 STEP = 2**16  # bytes inflated at once
-MAX_PROFILE = 2**20  # bytes of an ICC profile
+MAX_NOTE = 2**20  # bytes of a PNG's ICC profile or EXIF data: no more is read
 MAX_INFLATED = 2**30  # bytes of a PNG's lines: no picture that is used has more
 JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 JPEG2000_BEGINS = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 TIFF_BEGINS = (b"II*\0", b"MM\0*")
 UNCOMPRESSED = (struct.pack("<HHII", 259, 3, 1, 1), struct.pack(">HHIHH", 259, 3, 1, 1, 0))
-PNG_KEPT = (b"PLTE", b"tRNS", b"iCCP", b"eXIf")  # what changes pixels, their colours or their place
+PNG_NOTES = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")  # may say which way is up
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
          (0, 1, 1, 2))  # x, y, step in x and in y of each pass of an interlaced PNG  # fmt: skip
@@ -270,11 +270,7 @@ def _mended_png(data: bytes) -> bytes | None:
     pixels = _inflated_again(b"".join(body for name, body, _ in chunks if name == b"IDAT"), needed)
     if pixels is None:
         return None
-    kept = [
-        (name, body)
-        for name, body, is_right in chunks
-        if name in PNG_KEPT and is_right and not (name == b"iCCP" and _is_bomb(body))
-    ]
+    kept = [(name, body) for name, body, is_right in chunks if is_right and _is_kept(name, body)]
     return PNG_BEGINS + b"".join(
         _chunk(name, body)
         for name, body in ((b"IHDR", chunks[0][1]), *kept, (b"IDAT", pixels), (b"IEND", b""))
@@ -299,11 +295,21 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         position += 12 + length
 
 
-def _is_bomb(profile: bytes) -> bool:
-    """Whether an iCCP chunk holds more than Pillow inflates."""
+def _is_kept(name: bytes, body: bytes) -> bool:
+    """Whether a chunk changes the pixels, their colours or their place, and Pillow reads it."""
+    if name in (b"iCCP", b"zTXt"):
+        return (name == b"iCCP" or body.startswith(PNG_NOTES)) and not _is_bomb(body)
+    if name in (b"tEXt", b"iTXt"):
+        is_plain = name == b"tEXt" or body.partition(b"\0")[2][:1] == b"\0"
+        return body.startswith(PNG_NOTES) and is_plain and len(body) <= MAX_NOTE
+    return name in (b"PLTE", b"tRNS", b"eXIf")
+
+
+def _is_bomb(body: bytes) -> bool:
+    """Whether a chunk of a name and compressed content holds more than Pillow inflates."""
     inflate = zlib.decompressobj()
     try:
-        inflate.decompress(profile.partition(b"\0")[2][1:], MAX_PROFILE)
+        inflate.decompress(body.partition(b"\0")[2][1:], MAX_NOTE)
     except zlib.error:
         return True
     return not inflate.eof
