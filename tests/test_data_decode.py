@@ -324,5 +324,7 @@ def test_bombs_stay_refused() -> None:
     for options in ({"progressive": True}, {"progressive": True, "subsampling": 0}):
         with pytest.raises(Rejected, match="^too large: 40000x40000"):
             decode(claimed_jpeg(40_000, 40_000, **options), 32)
+    with pytest.raises(Rejected, match="^damaged"):
+        decode(claimed_jpeg(65_000, 65_000), 32)
     with pytest.raises(Rejected, match="^too narrow"):
         decode(claimed_jpeg(65_000, 5_000), 32)

@@ -287,7 +287,7 @@ def _check_held(width: int, height: int, file: BinaryIO) -> None:
     jpeg = read_jpeg(_read_again(file), scans=1)
     file.seek(place)
     if jpeg is not None and jpeg.held > MAX_HELD:
-        raise Rejected(f"too large: {width}x{height}, as a progressive JPEG")
+        raise Rejected(f"too large: {width}x{height}, as a progressive JPEG: save it smaller")
 
 
 def _whole(loaded: Loaded, file: BinaryIO, at_least: int | None) -> Loaded:
@@ -311,8 +311,9 @@ def _whole(loaded: Loaded, file: BinaryIO, at_least: int | None) -> Loaded:
 
 
 def _ends_in_zeros(file: BinaryIO) -> bool:
-    file.seek(-min(ZEROS, file.seek(0, io.SEEK_END)), io.SEEK_END)
-    return not any(file.read())
+    with _pillow():
+        file.seek(-min(ZEROS, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        return not any(file.read())
 
 
 def _mended(file: BinaryIO, at_least: int | None) -> bytes | None:
@@ -329,14 +330,15 @@ def _pixels(data: bytes, at_least: int | None) -> Image.Image:
 
 def _read_again(file: BinaryIO) -> bytes:
     """Reads a whole file, unless it is larger than any that could be of use."""
-    file.seek(0)
-    data = file.read(MAX_MENDED + 1)
+    with _pillow():
+        file.seek(0)
+        data = file.read(MAX_MENDED + 1)
     return data if len(data) <= MAX_MENDED else b""
 
 
 @contextmanager
 def _pillow() -> Iterator[None]:
-    """Turns whatever Pillow raises for a file into `Rejected`.
+    """Turns whatever Pillow, or the system, raises for a file into `Rejected`.
 
     Each format's reader raises errors of its own, so every exception counts. The block should
     hold one call of Pillow and no code of ours, whose mistakes would pass for damaged pictures.
@@ -371,9 +373,10 @@ def _open(file: BinaryIO) -> Image.Image:
         Rejected: it is none of these.
         Broken: it is, but cannot be opened.
     """
-    file.seek(0)
-    begins = file.read(BEGINS)
-    file.seek(0)
+    with _pillow():
+        file.seek(0)
+        begins = file.read(BEGINS)
+        file.seek(0)
     kind, formats = kind_of(begins), _formats()
     if kind == "HEIC":
         return _open_heic(file)

@@ -18,7 +18,8 @@ from kerasgan.data.source import Rejected
 MAX_MISSING = 1 / 64  # part of a picture: a block of 16x16 pixels in 128x128
 MAX_UNREFINED = 1 / 4  # part of it that may lack the last bit of its coefficients
 MAX_PADDED = 16  # bytes that other files may lack at their end
-STEP = 2**16  # bytes inflated at once
+MOST_PIXELS = 1024  # in a byte of a JPEG file; blocks of one colour take a bit or more
+STEP = 2**16  # bytes inflated at once, or appended
 MAX_NOTE = 2**20  # bytes of a PNG's ICC profile or EXIF data: no more is read
 MAX_INFLATED = 2**30  # bytes of a PNG's lines: no picture that is used has more
 JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
@@ -212,7 +213,7 @@ def _without_filling(data: bytes) -> bytes:
 
 def _is_whole(data: bytes, jpeg: Jpeg, load: Load) -> bool:
     """Whether what a JPEG file has up to its end, or where it was cut, is the whole picture."""
-    if not _has_all_scans(jpeg):
+    if len(data) * MOST_PIXELS < jpeg.width * jpeg.height or not _has_all_scans(jpeg):
         return False
     allowed = MAX_UNREFINED if jpeg.scans[-1].high else MAX_MISSING
     return _missing_part(data, jpeg, load) <= allowed
@@ -230,8 +231,7 @@ def _has_all_scans(jpeg: Jpeg) -> bool:
 
 def _missing_part(data: bytes, jpeg: Jpeg, load: Load) -> float:
     """Returns which part of a picture, 0 to 1, depends on what would follow the data."""
-    length = jpeg.width * jpeg.height // 8 + STEP
-    changed = _changed(*(load(data + _chance(seed, length) + JPEG_ENDS) for seed in (0, 1)))
+    changed = _changed(*(load(data + _chance(seed, STEP) + JPEG_ENDS) for seed in (0, 1)))
     if not changed.any():
         return 0.0
     height, width = changed.shape
