@@ -3,13 +3,16 @@
 import io
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from kerasgan.data.source import Rejected
 from kerasgan.text import first_line
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsProfile, ImageCmsTransform
 
 # Modes that a profile of each colour space is for; what is in another mode is made RGB first.
 MODES_OF_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -52,7 +55,11 @@ def to_srgb(image: Image.Image, profile: Any) -> Image.Image:
         profile: the bytes of the ICC profile that its colours are of. One that is broken, or for
             another kind of picture, is passed over: the colours are taken for sRGB's then.
     """
-    space, transform = _from_lab() if image.mode == "LAB" else _from_profile(profile)
+    space, transform = "RGB", None
+    if image.mode == "LAB":
+        space, transform = _from_lab()
+    elif isinstance(profile, bytes) and profile:
+        space, transform = _from_profile(profile)
     if transform is None or not _suits(space, image.mode):
         return _converted(image, "RGB")
     return transform.apply(image if image.mode == space else _converted(image, space))
@@ -64,13 +71,13 @@ def _suits(space: str, mode: str) -> bool:
     return space == "RGB" or mode in ("L", "1")
 
 
-Transform = tuple[str, ImageCms.ImageCmsTransform | None]  # the mode it takes; None for no change
+Transform = tuple[str, "ImageCmsTransform | None"]  # the mode it takes; None for no change
 
 
 @lru_cache(maxsize=32)  # the pictures of one camera have one profile
-def _from_profile(profile: Any) -> Transform:
-    if not isinstance(profile, bytes) or not profile:
-        return "RGB", None
+def _from_profile(profile: bytes) -> Transform:
+    from PIL import ImageCms
+
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = MODES_OF_SPACES.get(opened.profile.xcolor_space.strip(), "")
@@ -82,6 +89,8 @@ def _from_profile(profile: Any) -> Transform:
 
 @lru_cache(maxsize=1)
 def _from_lab() -> Transform:
+    from PIL import ImageCms
+
     try:
         lab = ImageCms.createProfile("LAB")
         return "LAB", ImageCms.buildTransform(lab, _srgb(), "LAB", "RGB")
@@ -89,11 +98,13 @@ def _from_lab() -> Transform:
         return "LAB", None
 
 
-def _srgb() -> ImageCms.ImageCmsProfile:
+def _srgb() -> "ImageCmsProfile":
+    from PIL import ImageCms
+
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _changes_nothing(space: str, transform: ImageCms.ImageCmsTransform) -> bool:
+def _changes_nothing(space: str, transform: "ImageCmsTransform") -> bool:
     if space == "CMYK":
         return False
     levels = range(0, 256, 15 if space == "L" else 51)

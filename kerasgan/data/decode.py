@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from kerasgan.data.colours import to_rgb
 from kerasgan.data.kinds import BEGINS, HEIC_INSTALL, HEIC_UNREAD, RAW, kind_of, reason_of
@@ -382,9 +382,8 @@ def _open(file: BinaryIO) -> Image.Image:
         return _open_heic(file)
     if kind is None and (why := reason_of(begins)):
         raise Rejected(why)
-    if kind == "JPEG":  # not by `Image.open`, which refuses what is large before it is reduced
-        with _pillow():
-            return JpegImagePlugin.jpeg_factory(file)
+    if kind == "JPEG":
+        return _open_jpeg(file)
     try:
         with _pillow():
             image = Image.open(file, formats=formats)
@@ -398,6 +397,14 @@ def _open(file: BinaryIO) -> Image.Image:
     if image.format == "TIFF" and DNG_VERSION in getattr(image, "tag_v2", ()):
         raise Rejected(RAW)
     return image
+
+
+def _open_jpeg(file: BinaryIO) -> Image.Image:
+    """Not by `Image.open`, which refuses what is large before it is reduced."""
+    from PIL.JpegImagePlugin import jpeg_factory
+
+    with _pillow():
+        return jpeg_factory(file)
 
 
 def _open_heic(file: BinaryIO) -> Image.Image:
