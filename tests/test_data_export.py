@@ -149,3 +149,13 @@ def test_full_disk_leaves_no_half_export(
     with pytest.raises(UserError, match="No space left on device"):
         export(pictures, tmp_path / name)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("target", ["out", "out.zip"])
+@pytest.mark.parametrize("size", [4, 8])
+def test_the_smallest_sizes_read_back(tmp_path: Path, size: int, target: str) -> None:
+    first = load(Path("built-in"), tmp_path / "cache", size=size, limit=3)
+    export(first, tmp_path / target)
+    again = load(tmp_path / target, tmp_path / "cache", size=size)
+    np.testing.assert_array_equal(again.pixels, first.pixels)
+    assert again.rejected == 0

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from kerasgan.data.request import CACHE, Request, check_options, one_or_several,
 from kerasgan.data.several import SeveralSources
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
+from kerasgan.data.video import VIDEOS, VideoSource
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged
 from kerasgan.text import printable
@@ -134,8 +136,9 @@ def open_source(
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
             `.npz` file of arrays; a `.parquet` file; a text file or a table that lists
-            paths; one of `NAMED`, which is downloaded into `SETS` unless it is there; or
-            "built-in" for the drawn faces. Several of these make one source.
+            paths; a video file, of which frames are taken at even distances, one a second unless
+            there is a limit; one of `NAMED`, which is downloaded into `SETS` unless it is there;
+            or "built-in" for the drawn faces. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -155,7 +158,7 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz), a .parquet file, a list of paths (.txt, .csv), or one of the words "
+        "(.npy, .npz), a .parquet file, a video, a list of paths (.txt, .csv), or one of the words "
         f"{', '.join(WORDS)}"
     )
     if not os.path.exists(path):
@@ -174,6 +177,8 @@ def open_source(
         return open_archive(source)
     if path.lower().endswith(LISTS):
         return ListSource(source)
+    if path.lower().endswith(VIDEOS):
+        return VideoSource(source, limit)
     raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
 
 
@@ -214,8 +219,8 @@ def _absolute(source: str) -> str:
 def _open_folder(source: str, path: str, cache: Path) -> Source:
     """Opens a folder of picture files, or one of Parquet files where there are no others."""
     check_folder(source, Path(path))
-    pictures = next(walk(Path(path), [cache]), None)
-    if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
+    pictures = any(not entry.problem for entry in walk(Path(path), [cache]))
+    if not pictures and any(Path(path).rglob(f"*{PARQUET}")):
         return open_parquet(source)
     return FolderSource(source, skip=[cache])
 
@@ -281,4 +286,5 @@ def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
 
 def _method(crop: str) -> dict[str, Any]:
     """Returns what determines the pixels besides the source and a user's choices."""
-    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}
+    heic = find_spec("pillow_heif") is not None  # or what it reads would stay rejected
+    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None, "heic": heic}

@@ -101,8 +101,9 @@ def build_parser() -> cli.Parser:
         metavar="SOURCE",
         nargs="+",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy, .npz or .parquet file; a .txt that lists paths; {BUILT_IN} for drawn faces; or a "
-        f"set to download once: {', '.join(NAMED)}; several make one set",
+        f".npy, .npz or .parquet file; a .txt that lists paths; a video, frames of which are taken "
+        f"one a second, or --limit of them; {BUILT_IN} for drawn faces; or a set to download once: "
+        f"{', '.join(NAMED)}; several make one set",
     )
     add("--size", type=int, default=128, help="height and width in pixels")
     limit = add("--limit", type=int, metavar="N", help="at most N pictures, as many of each class")

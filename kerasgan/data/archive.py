@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from kerasgan.data.decode import Rejected
+from kerasgan.data.kinds import BEGINS, is_hidden, kind_of, looks_like_picture, why_not
 from kerasgan.data.known import find_known
 from kerasgan.data.own import find_own, is_told_by
 from kerasgan.data.rows import (
@@ -25,7 +25,7 @@ from kerasgan.data.rows import (
     must_be_read,
     worth_reading,
 )
-from kerasgan.data.source import Item, Raw, Source, is_picture
+from kerasgan.data.source import Item, Raw, Rejected, Source
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
@@ -100,7 +100,7 @@ class ArchiveSource(Source):
         if not self.members:
             but = " but what kerasgan has written itself" if own else ""
             raise UserError(
-                "An archive of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files. "
+                "An archive of pictures should hold picture files, JPEG, PNG or WebP for example. "
                 f"Received: {printable(title)}, with none{but}."
             )
         self.count = len(self.members)
@@ -125,7 +125,7 @@ class ArchiveSource(Source):
         Raises:
             UserError: it is a table known by its name, and cannot be read.
         """
-        if _is_hidden(name) or not (may_be_table(name) or is_told_by(name)):
+        if is_hidden(name) or not (may_be_table(name) or is_told_by(name)):
             return False
         if problem and must_be_read(name):
             raise UserError(
@@ -172,7 +172,7 @@ class ZipSource(ArchiveSource):
             members = [
                 Member(name, info.file_size, _zip_problem(info), info)
                 for name, info in found
-                if wanted(name)
+                if wanted(name, partial(_zip_begins, archive, info))
             ]
             texts = {
                 name: _inflate(archive, info)
@@ -223,7 +223,7 @@ class TarSource(ArchiveSource):
                     continue
                 listing.files.append(name)
                 problem = _tar_problem(info)
-                if wanted(name):
+                if wanted(name, partial(_tar_begins, archive, info)):
                     listing.members.append(Member(name, info.size, problem, info.offset_data))
                 elif self._is_text(name, info.size, problem):
                     listing.texts[name] = _extract(archive, info)
@@ -281,14 +281,19 @@ def clean(name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", "..") and part[1:] != ":")
 
 
-def wanted(name: str) -> bool:
-    """Whether a path in an archive is a picture's, or another archive's, which is rejected."""
-    return not _is_hidden(name) and (is_picture(name) or name.lower().endswith(ARCHIVES))
+def wanted(name: str, begin: Callable[[], bytes]) -> bool:
+    """Whether a file in an archive is a picture, or another archive, which is rejected.
 
-
-def _is_hidden(name: str) -> bool:
-    """Whether a path is hidden, or one of what a Mac adds."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    Args:
+        name: its cleaned path.
+        begin: reads its first `BEGINS` bytes, where its name does not tell.
+    """
+    if is_hidden(name):
+        return False
+    if name.lower().endswith(ARCHIVES):
+        return True
+    told = looks_like_picture(name)
+    return kind_of(begin()) is not None if told is None else told
 
 
 def _problem(name: str, size: int) -> str | None:
@@ -296,9 +301,9 @@ def _problem(name: str, size: int) -> str | None:
         return "an archive inside the archive: unpack it"
     if not size:
         return "empty file"
-    if size > MAX_FILE:
-        return f"too large: {size:,} bytes"
-    return None
+    if why := why_not(name):
+        return why
+    return f"too large: {size:,} bytes" if size > MAX_FILE else None
 
 
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
@@ -328,6 +333,27 @@ def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Reads a member, of which no more is inflated than it claims to hold."""
     with reading(), archive.open(info) as file:
         return b"".join(iter(partial(file.read, READ), b""))
+
+
+def _zip_begins(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if _zip_problem(info):
+        return b""
+    try:
+        with reading(), archive.open(info) as file:
+            return file.read(BEGINS)
+    except Damaged:
+        return b""
+
+
+def _tar_begins(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    if _tar_problem(info):
+        return b""
+    with reading():
+        file = archive.extractfile(info)
+    if file is None:
+        return b""
+    with reading():
+        return file.read(BEGINS)
 
 
 def _infos(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan.data.decode import Rejected
+from kerasgan.data.kinds import BEGINS, SYSTEM_FOLDERS, kind_of, looks_like_picture, why_not
 from kerasgan.data.known import Known, find_known
 from kerasgan.data.own import EXPORT, is_export, is_own_file, is_own_folder
 from kerasgan.data.rows import (
@@ -20,7 +20,7 @@ from kerasgan.data.rows import (
     must_be_read,
     worth_reading,
 )
-from kerasgan.data.source import Item, Source, is_picture
+from kerasgan.data.source import Item, Rejected, Source
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
@@ -86,8 +86,8 @@ class FolderSource(Source):
         self.entries = list_pictures(self.folder, skip, self._looked)
         if not self.entries:
             raise UserError(
-                "A folder of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files, itself "
-                f"or in its sub-folders. Received: {printable(title)}, with none"
+                "A folder of pictures should hold picture files, JPEG, PNG or WebP for example, "
+                f"itself or in its sub-folders. Received: {printable(title)}, with none"
                 f"{_but_own(self._looked)}.{_archives_in(self.folder)}"
             )
         self.count = len(self.entries)
@@ -153,8 +153,8 @@ def list_pictures(
     """Lists the picture files in a folder and its sub-folders, sorted by name.
 
     The order is that of the names' code points, the same on every machine. Hidden files and
-    folders are left out, and what kerasgan has written; a folder that links lead to more than
-    once is listed once.
+    folders are left out, those that systems make, and what kerasgan has written; a folder that
+    links lead to more than once is listed once.
 
     Args:
         folder: where to look.
@@ -216,7 +216,7 @@ def _entries(
             continue
         if may_be_table(prefix + item.name) and _is_file(item):
             looked.tables.append(prefix + item.name)
-        elif not is_picture(item.name):
+        elif not _is_picture(item):
             continue
         elif is_own_file(item.name, names, partial(_head, path)):
             looked.own.append(prefix + item.name)
@@ -295,8 +295,23 @@ def _identity(path: str | Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _is_picture(item: os.DirEntry[str]) -> bool:
+    """Whether a file counts as a picture; looks into it only where its name does not tell."""
+    told = looks_like_picture(item.name)
+    if told is not None:
+        return told
+    try:
+        if not item.is_file():  # opening a pipe would wait for ever
+            return False
+        with open(item.path, "rb") as file:
+            return kind_of(file.read(BEGINS)) is not None
+    except OSError:
+        return False
+
+
 def _is_visible_folder(item: os.DirEntry[str]) -> bool:
-    return not item.name.startswith(".") and _is_folder(item)
+    hidden = item.name.startswith(".") or item.name in SYSTEM_FOLDERS
+    return not hidden and _is_folder(item)
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
@@ -318,7 +333,7 @@ def _entry(name: str, item: os.DirEntry[str]) -> Entry:
         status = item.stat()
     except OSError as error:  # a link to nothing, above all
         return Entry(name, 0, 0, f"cannot be read: {error.strerror}")
-    problem = None
+    problem = why_not(name)
     if not item.is_file():
         problem = "not a file but a pipe or a device"
     elif not status.st_size:

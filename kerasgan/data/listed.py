@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasgan.data.classes import Classes, numbered
-from kerasgan.data.decode import Rejected
 from kerasgan.data.folder import WATCHED_FILES, read_tables
 from kerasgan.data.known import find_known
 from kerasgan.data.rows import ENDINGS as TABLES
 from kerasgan.data.rows import TableFile, decode_text, is_known_table, read_rows
-from kerasgan.data.source import Item, Source
+from kerasgan.data.source import Item, Rejected, Source
 from kerasgan.errors import UserError
 from kerasgan.text import plural, printable
 

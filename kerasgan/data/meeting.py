@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 import numpy as np
 
-from kerasgan.data.source import SUFFIXES
+from kerasgan.data.kinds import PICTURES
 
 Key = Callable[[str], str]  # of a path with forward slashes; "" where it has none
 
@@ -29,7 +29,7 @@ def folded(path: str) -> str:
 def without_ending(path: str) -> str:
     """Returns a path without a picture's ending, or several of them: "a.jpg.png" is "a"."""
     stem, dot, ending = path.rpartition(".")
-    while dot and f".{ending.lower()}" in SUFFIXES:
+    while dot and f".{ending.lower()}" in PICTURES:
         path = stem
         stem, dot, ending = path.rpartition(".")
     return path

@@ -25,6 +25,7 @@ from kerasgan.data.decode import (
     to_channels,
 )
 from kerasgan.data.faces import Detections, Face, cut_face, find_faces
+from kerasgan.data.kinds import HEIC_INSTALL, HEIC_UNREAD
 from kerasgan.data.parallel import submit_in_order, threads
 from kerasgan.data.request import check_options
 from kerasgan.data.source import Item, Raw, Source
@@ -105,6 +106,8 @@ class Preparation:
                 f"({most_common(reasons)})."
             )
         tally.notes = source.notes() + self._empty_classes(labels)
+        if heic := reasons[HEIC_UNREAD]:
+            tally.notes.append(f"{heic:,} HEIC rejected: {HEIC_INSTALL}")
         return tally
 
     def _submitted(

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kerasgan.data.decode import CROPS
+from kerasgan.data.decode import CROPS, MIN_SIDE
 from kerasgan.data.several import JOIN
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
 CACHE = Path("data/cache")  # where prepared pictures are kept, unless another place is named
-MIN_SIZE, MAX_SIZE = 4, 1024  # pixels
+MIN_SIZE, MAX_SIZE = MIN_SIDE, 1024  # pixels
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from kerasgan.data.source import SUFFIXES
+from kerasgan.data.kinds import PICTURES
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
@@ -198,7 +198,7 @@ def _is_usable(header: Sequence[str], named: bool) -> bool:
 
 def is_picture_name(value: str) -> bool:
     """Whether a value ends like the name of a picture file."""
-    return PurePosixPath(value.replace("\\", "/")).suffix.lower() in SUFFIXES
+    return PurePosixPath(value.replace("\\", "/")).suffix.lower() in PICTURES
 
 
 def _read_lines(text: str, title: str) -> Rows:

@@ -1,6 +1,5 @@
 """What every source of pictures offers: a folder, an archive, arrays, a named set, drawn faces."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,11 +7,9 @@ import numpy as np
 
 Raw = str | bytes | np.ndarray  # a picture file's path or its bytes, or pixels
 
-# HEIC is listed although Pillow does not read it: it is better rejected by name than overlooked.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pnm .avif"
-    " .heic .heif".split()
-)
+
+class Rejected(Exception):
+    """A file that gives no picture; the message is the reason, for `rejected.csv`."""
 
 
 class Item(NamedTuple):
@@ -82,8 +79,3 @@ class Source:
     def notes(self) -> list[str]:
         """Returns what is odd about the source, a phrase each, once all items were yielded."""
         return []
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends like a picture's."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES
