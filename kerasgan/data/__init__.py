@@ -26,7 +26,19 @@ from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request, check_options, typed_fields
+from kerasgan.data.request import (
+    CACHE,
+    MAX_SIZE,
+    MIN_SIZE,
+    SET,
+    SETS,
+    WORDS,
+    Request,
+    check_options,
+    settled,
+    typed_fields,
+    word_of,
+)
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -38,10 +50,14 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "MAX_SIZE",
+    "MIN_SIZE",
     "NAMED",
     "Pictures",
     "Request",
+    "SET",
     "Table",
+    "WORDS",
     "describe",
     "check_options",
     "find_source",
@@ -50,11 +66,10 @@ __all__ = [
     "open_source",
     "make_preparation",
     "prepare_one",
+    "settled",
     "typed_fields",
 ]
 
-SETS = Path("data")  # where sets that are known by name are kept, in a folder each
-WORDS = (BUILT_IN, *NAMED)  # sources that are no paths
 ARRAYS = (".npy", ".npz")
 
 
@@ -114,9 +129,8 @@ def load_request(
         UserError: as `load`.
     """
     check_options(size, request.limit, request.crop, channels, request.seed)
-    place = request.source
-    if place not in WORDS:
-        place = os.path.abspath(os.path.expanduser(place))
+    request = replace(request, source=settled(request.source))
+    place = word_of(request.source) or os.path.abspath(os.path.expanduser(request.source))
     found = replace(request, source=place, cache=request.cache.resolve())
     pictures = None if rebuild else _recalled(request, found, size, channels)
     return pictures or _prepared(request, found, size, channels, rebuild)
@@ -130,7 +144,8 @@ def open_source(
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
             `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
-            `SETS` unless it is there; or "built-in" for the drawn faces.
+            `SETS` unless it is there; or "built-in" for the drawn faces. Such a word with "set:"
+            in front means the set, even where a file or folder of that name lies here.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -139,10 +154,12 @@ def open_source(
     Raises:
         UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
-    if source == BUILT_IN:
+    source = settled(source)
+    word = word_of(source)
+    if word == BUILT_IN:
         return BuiltInSource(limit, seed)
-    if source in NAMED:
-        return fetch(source, SETS, limit)
+    if word:
+        return fetch(word, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
@@ -167,15 +184,17 @@ def open_source(
 
 def find_source(data: Path = Path("data")) -> str:
     """Returns the source in `data`: itself if there is a picture file in it, outside its
-    `cache`; else the first archive or array file in it; else "built-in".
+    `cache`; else the first archive or array file in it; else "set:built-in".
     """
     data = Path(data)
     if not data.is_dir():
-        return BUILT_IN
+        return SET + BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
     files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
-    return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
+    return next(
+        (name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), SET + BUILT_IN
+    )
 
 
 def make_preparation(
@@ -217,7 +236,7 @@ def _recalled(request: Request, found: Request, size: int, channels: int) -> Pic
     if folder is None:
         return None
     try:
-        return open_cache(folder, request.source, found, (size, size, channels))
+        return open_cache(folder, _title(request.source), found, (size, size, channels))
     except Damaged:
         return None  # to be noticed, and said, where it is prepared again
 
@@ -241,7 +260,7 @@ def _prepared(
     }
     key = {**_method(preparation.crop), **options, "labels": [*source.label_names]}
     plan = Plan(
-        source=request.source,
+        source=_title(request.source),
         request=found,
         name=f"{source.slug}-{size}",
         key=make_key(key, source.state()),
@@ -255,6 +274,10 @@ def _prepared(
     pictures = open_or_build(plan, cache, rebuild)
     remember(cache, _note(found, size, channels), pictures.folder, stamps, since=began)
     return pictures
+
+
+def _title(source: str) -> str:
+    return word_of(source) or source
 
 
 def _note(found: Request, size: int, channels: int) -> dict[str, Any]:

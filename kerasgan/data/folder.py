@@ -10,7 +10,7 @@ from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, Attributes, parse_at
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source, find_labels, is_picture
 from kerasgan.errors import UserError
-from kerasgan.text import printable
+from kerasgan.text import printable, quoted
 
 WATCHED_FILES = 5_000  # of a folder; in a larger one, as many at even distances
 
@@ -177,7 +177,7 @@ def read_attributes(table: Path | None) -> Attributes:
 def _archives_in(folder: Path) -> str:
     """Says which archive might have been meant, where pictures are missing."""
     found = sorted(path for path in folder.iterdir() if path.suffix in (".zip", ".tar", ".tgz"))
-    return f" Type {printable(str(found[0]))} to read that archive." if found else ""
+    return f" Type {quoted(found[0])} to read that archive." if found else ""
 
 
 def _stamp(path: Path) -> list[int]:
