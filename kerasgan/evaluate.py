@@ -80,7 +80,7 @@ def build_parser() -> cli.Parser:
         help="may be repeated")  # fmt: skip
     cli.unset(features, " and ".join(metrics.DEFAULT_FEATURES))
     add("--verdicts", nargs="*", type=cli.path, metavar="PICTURE", help="instead of all that: what "
-        "the run's discriminator says of reals, of fakes and of these pictures or folders")  # fmt: skip
+        "the run's discriminator says of reals, fakes and these pictures or folders")  # fmt: skip
     add("--features-weights", type=cli.path, metavar="FILE", help="weights of --features inception")
     add("--no-detection", action="store_true", help="do not look for faces; saves half the time")
     add("--sheet", action="store_true", help="write a picture of the samples closest to training "
