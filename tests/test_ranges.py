@@ -1,12 +1,15 @@
 """Generators of other programs: each range and layout is drawn right, or refused in one line."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import evaluate, latents, ranges, sample, saved
+from kerasgan import evaluate, latents, models, ranges, sample, saved
 from kerasgan.backend import keras
 from kerasgan.errors import UserError
+from kerasgan.recipes import PRESETS
 from kerasgan.saved import SavedGenerator
 
 L, ops = keras.layers, keras.ops
@@ -167,6 +170,13 @@ def test_a_typed_range_goes_before_what_would_be_found(tmp_path):
     for name, span in ranges.NAMES.items():
         drawn = saved.load(tmp_path / "other.keras", range=name).draw(few)
         assert np.abs(drawn - by_hand(model, few, *span)).max() <= 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_own_networks_tell_their_range(preset):
+    """So do files of older versions, which say nothing of theirs."""
+    recipe = dataclasses.replace(PRESETS[preset], width=1 / 16, precision="float32")
+    assert ranges.by_layers(models.build_portable_generator(recipe)) == (-1, 1)
 
 
 def test_own_files_keep_their_range(tmp_path):
