@@ -79,7 +79,8 @@ def explain(path: Path) -> str | None:
 
 def of_keras_2(path: Path) -> str:
     """Says how a `.keras` file that Keras 2 wrote, or a SavedModel, becomes one of Keras 3."""
-    middle = path.with_suffix(".h5")
+    # Of another name than a `.keras` file, or the next step would write over that.
+    middle = path.with_name(f"{path.stem}-new.h5" if path.suffix == SUFFIX else f"{path.name}.h5")
     return (
         f"a network of Keras 2. Where you trust it, type: pip install tf_keras, then "
         f'python -c "{TO_HDF5}" {quoted(path)} {quoted(middle)} , and use {quoted(middle)} here, '

@@ -118,7 +118,7 @@ def test_a_generator_that_comes_along_is_found_by_its_name(tmp_path, tiny, monke
     monkeypatch.chdir(tmp_path)
     assert pretrained.names() == ["tiny16"]
     assert saved.find("tiny16") == folder / "generator.keras"
-    with pytest.raises(UserError, match="one of tiny16. Received: tiny17"):
+    with pytest.raises(UserError, match="or tiny16. Received: tiny17"):
         saved.load("tiny17")
     shutil.copytree(folder, "tiny16")  # what lies here goes before the name
     assert saved.find("tiny16") == Path("tiny16/generator.keras")

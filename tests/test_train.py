@@ -452,7 +452,7 @@ def test_dry_run_measures_and_writes_nothing(faces_folder, tmp_path, capsys, mon
 
 def test_like_takes_another_runs_recipe(whole, faces_folder, tmp_path, capsys):
     like = ["--like", str(whole[0].folder), "--data", str(faces_folder)]
-    job = train.begin(train.build_parser().parse_args([*like, "--batch-size", "2"]))
+    job = train.plan(train.build_parser().parse_args([*like, "--batch-size", "2"]))
     assert job.recipe == dataclasses.replace(whole[0].read_recipe(), batch_size=2)
     assert job.run is None and job.out is None
     assert "GPU found" not in capsys.readouterr().out
@@ -512,7 +512,7 @@ def test_minutes_become_iterations_and_leave_the_run_untouched(
 def test_with_minutes_stages_may_be_longer_than_the_presets_training(tmp_path):
     """It has 12,000 iterations, which these do not: the speed says how many there are."""
     flags = "--data x --preset progressive --size 8 --stages 4:20000,8:5+rest --minutes 5"
-    job = train.begin(train.build_parser().parse_args(flags.split()))
+    job = train.plan(train.build_parser().parse_args(flags.split()))
     assert job.minutes == 5 and job.recipe.growth_stages[-1].start == 20_000
 
 
@@ -574,11 +574,11 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     parse = train.build_parser().parse_args
     args = ["--preset", "article-lite"]
-    assert train.begin(parse(args)).request.source == "set:built-in"
+    assert train.plan(parse(args)).request.source == "set:built-in"
     assert "the built-in faces" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
-    assert train.begin(parse(args)).request.source == "data"
+    assert train.plan(parse(args)).request.source == "data"
     assert "the pictures in data" in capsys.readouterr().out
 
 
