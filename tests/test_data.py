@@ -383,10 +383,10 @@ def test_interrupted_process_leaves_no_cache(faces: Path) -> None:
 
 def test_find_source(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    assert data.find_source(folder) == "built-in"
+    assert data.find_source(folder) == "set:built-in"
     add(folder, "cache/x.png")
     (folder / "readme.txt").write_text("no picture")
-    assert data.find_source(folder) == "built-in"
+    assert data.find_source(folder) == "set:built-in"
     add(folder, "some/where/x.png")
     assert data.find_source(folder) == str(folder)
 

@@ -161,6 +161,23 @@ def test_command(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(path.suffix for path in cache.iterdir()) == [".csv", ".png"]  # no cache
 
 
+@pytest.mark.parametrize("sheet", ["x.csv", "x", "folder.png", "file/x.png", "/dev/full/x.png"])
+def test_the_sheets_place_is_looked_at_before_the_work(
+    odd: Path,
+    sheet: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    assert command.main([str(odd), "--check", "--sheet", sheet]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "`--sheet` should" in printed.err
+    assert printed.err.count("\n") == 1
+
+
 def test_command_on_nothing_usable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     assert run(command.main, [str(tmp_path), "--check", "--cache", str(tmp_path / "cache")]) == 2

@@ -29,7 +29,20 @@ from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request, check_options, one_or_several, typed_fields
+from kerasgan.data.request import (
+    CACHE,
+    MAX_SIZE,
+    MIN_SIZE,
+    SET,
+    SETS,
+    WORDS,
+    Request,
+    check_options,
+    one_or_several,
+    settled,
+    typed_fields,
+    word_of,
+)
 from kerasgan.data.several import SeveralSources
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
@@ -43,10 +56,14 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "MAX_SIZE",
+    "MIN_SIZE",
     "NAMED",
     "Pictures",
     "Request",
+    "SET",
     "Table",
+    "WORDS",
     "describe",
     "check_options",
     "find_source",
@@ -54,12 +71,12 @@ __all__ = [
     "load_request",
     "open_source",
     "make_preparation",
+    "one_or_several",
     "prepare_one",
+    "settled",
     "typed_fields",
 ]
 
-SETS = Path("data")  # where sets that are known by name are kept, in a folder each
-WORDS = (BUILT_IN, *NAMED)  # sources that are no paths
 ARRAYS = (".npy", ".npz")
 
 
@@ -122,8 +139,10 @@ def load_request(
         UserError: as `load`.
     """
     check_options(size, request.limit, request.crop, channels, request.seed)
-    places = one_or_several([_absolute(source) for source in request.sources])
-    found = replace(request, source=places, cache=request.cache.resolve())
+    named = [settled(source) for source in request.sources]
+    request = replace(request, source=one_or_several(named))
+    places = [word_of(name) or os.path.abspath(os.path.expanduser(name)) for name in named]
+    found = replace(request, source=one_or_several(places), cache=request.cache.resolve())
     pictures = None if rebuild else _recalled(request, found, size, channels)
     return pictures or _prepared(request, found, size, channels, rebuild)
 
@@ -138,7 +157,8 @@ def open_source(
             `.npz` file of arrays; a `.parquet` file; a text file or a table that lists
             paths; a video file, of which frames are taken at even distances, one a second unless
             there is a limit; one of `NAMED`, which is downloaded into `SETS` unless it is there;
-            or "built-in" for the drawn faces. Several of these make one source.
+            or "built-in" for the drawn faces. Such a word with "set:" in front means the set, even
+            where a file or folder of that name lies here. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -151,10 +171,12 @@ def open_source(
         if len(source) == 1:
             return open_source(source[0], cache, limit, seed)
         return SeveralSources([open_source(one, cache, limit, seed) for one in source])
-    if source == BUILT_IN:
+    source = settled(source)
+    word = word_of(source)
+    if word == BUILT_IN:
         return BuiltInSource(limit, seed)
-    if source in NAMED:
-        return fetch(source, SETS, limit)
+    if word:
+        return fetch(word, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
@@ -184,15 +206,17 @@ def open_source(
 
 def find_source(data: Path = Path("data")) -> str:
     """Returns the source in `data`: itself if there is a picture file in it, outside its
-    `cache`; else the first archive or array file in it; else "built-in".
+    `cache`; else the first archive or array file in it; else "set:built-in".
     """
     data = Path(data)
     if not data.is_dir():
-        return BUILT_IN
+        return SET + BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
     files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
-    return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
+    return next(
+        (name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), SET + BUILT_IN
+    )
 
 
 def make_preparation(
@@ -210,10 +234,6 @@ def make_preparation(
         require()
         detections = Detections(cache)
     return Preparation(source, size, channels, crop, limit, detections)
-
-
-def _absolute(source: str) -> str:
-    return source if source in WORDS else os.path.abspath(os.path.expanduser(source))
 
 
 def _open_folder(source: str, path: str, cache: Path) -> Source:

@@ -22,7 +22,7 @@ from kerasgan.data.rows import (
 )
 from kerasgan.data.source import Item, Rejected, Source
 from kerasgan.errors import UserError
-from kerasgan.text import printable
+from kerasgan.text import printable, quoted
 
 WATCHED_FILES = 5_000  # of a folder; in a larger one, as many at even distances
 HEAD = 4096  # bytes of a file that tell whether it is one of kerasgan's own
@@ -282,7 +282,7 @@ def _read_table(path: Path) -> bytes:
 def _archives_in(folder: Path) -> str:
     """Says which archive might have been meant, where pictures are missing."""
     found = sorted(path for path in folder.iterdir() if path.suffix in (".zip", ".tar", ".tgz"))
-    return f" Type {printable(str(found[0]))} to read that archive." if found else ""
+    return f" Type {quoted(found[0])} to read that archive." if found else ""
 
 
 def _stamp(path: Path) -> list[int]:
