@@ -59,7 +59,7 @@ ARRAYS = (".npy", ".npz")
 
 
 def load(
-    source: str,
+    source: str | os.PathLike[str],
     *,
     size: int,
     limit: int | None = None,
@@ -101,7 +101,13 @@ def load(
         UserError: an argument is out of range, there is no usable picture, or the cache cannot
             be written.
     """
-    request = Request(str(source), limit, crop, Path(cache), seed)
+    if not isinstance(source, (str, os.PathLike)):
+        kind = type(source).__name__
+        raise UserError(
+            "A source of pictures should be named, since a training that goes on reads it again. "
+            f"Received: {kind}. Save an array by np.save('faces.npy', array) and name that file."
+        )
+    request = Request(os.fspath(source), limit, crop, Path(cache), seed)
     return load_request(request, size=size, channels=channels, rebuild=rebuild)
 
 
