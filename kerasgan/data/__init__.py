@@ -22,6 +22,7 @@ from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.named import NAMED, fetch
+from kerasgan.data.others import describe_other
 from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
@@ -29,6 +30,7 @@ from kerasgan.data.recent import recall, remember, take_stamps
 from kerasgan.data.request import CACHE, Request, check_options, typed_fields
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
+from kerasgan.data.tfrecord import find_records, find_shards, is_records, open_records
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged
 from kerasgan.text import printable
@@ -135,7 +137,8 @@ def open_source(
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
+            `.npz` file of arrays; a `.parquet` file; TFRecords, a file or the shards of a
+            name; one of `NAMED`, which is downloaded into
             `SETS` unless it is there; or "built-in" for the drawn faces.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
@@ -152,8 +155,10 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        f"(.npy, .npz), a .parquet file, or one of the words {', '.join(WORDS)}"
+        f"(.npy, .npz), a .parquet or .tfrecord file, or one of the words {', '.join(WORDS)}"
     )
+    if not os.path.exists(path) and find_shards(Path(path)):
+        return open_records(source)
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
@@ -168,7 +173,9 @@ def open_source(
         return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
-    raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
+    if is_records(os.path.basename(path)):
+        return open_records(source)
+    raise UserError(f"{rule}. Received: {printable(source)}, which is {describe_other(Path(path))}")
 
 
 def find_source(data: Path = Path("data")) -> str:
@@ -202,11 +209,13 @@ def make_preparation(
 
 
 def _open_folder(source: str, path: str, cache: Path) -> Source:
-    """Opens a folder of picture files, or one of Parquet files where there are no others."""
+    """Opens a folder of picture files; where there are none, of Parquet or TFRecord files."""
     check_folder(source, Path(path))
     pictures = next(walk(Path(path), [cache]), None)
     if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
         return open_parquet(source)
+    if pictures is None and find_records(Path(path))[0]:
+        return open_records(source)
     return FolderSource(source, skip=[cache])
 
 
