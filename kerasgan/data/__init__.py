@@ -25,6 +25,7 @@ from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
 from kerasgan.data.listed import LISTS, ListSource
 from kerasgan.data.named import NAMED, fetch
+from kerasgan.data.others import describe_other
 from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
@@ -46,6 +47,7 @@ from kerasgan.data.request import (
 from kerasgan.data.several import SeveralSources
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
+from kerasgan.data.tfrecord import find_records, find_shards, is_records, open_records
 from kerasgan.data.video import VIDEOS, VideoSource
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged
@@ -125,6 +127,14 @@ def load(
             be written.
     """
     several = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(several, list | tuple) or not all(
+        isinstance(one, str | os.PathLike) for one in several
+    ):
+        kind = type(source).__name__
+        raise UserError(
+            "A source of pictures should be named, since a training that goes on reads it again. "
+            f"Received: {kind}. Save an array by np.save('faces.npy', array) and name that file."
+        )
     named = one_or_several([os.fspath(one) for one in several])
     request = Request(named, limit, crop, Path(cache), seed)
     return load_request(request, size=size, channels=channels, rebuild=rebuild)
@@ -154,9 +164,10 @@ def open_source(
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; a text file or a table that lists
-            paths; a video file, of which frames are taken at even distances, one a second unless
-            there is a limit; one of `NAMED`, which is downloaded into `SETS` unless it is there;
+            `.npz` file of arrays; a `.parquet` file; TFRecords, a file or the shards of a name; a
+            text file or a table that lists paths; a video file, of which frames are taken at even
+            distances, one a second unless there is a limit; one of `NAMED`, which is downloaded
+            into `SETS` unless it is there;
             or "built-in" for the drawn faces. Such a word with "set:" in front means the set, even
             where a file or folder of that name lies here. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
@@ -180,9 +191,11 @@ def open_source(
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz), a .parquet file, a video, a list of paths (.txt, .csv), or one of the words "
-        f"{', '.join(WORDS)}"
+        "(.npy, .npz), a .parquet or .tfrecord file, a video, a list of paths "
+        f"(.txt, .csv), or one of the words {', '.join(WORDS)}"
     )
+    if not os.path.exists(path) and find_shards(Path(path)):
+        return open_records(source)
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
@@ -201,7 +214,9 @@ def open_source(
         return ListSource(source)
     if path.lower().endswith(VIDEOS):
         return VideoSource(source, limit)
-    raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
+    if is_records(os.path.basename(path)):
+        return open_records(source)
+    raise UserError(f"{rule}. Received: {printable(source)}, which is {describe_other(Path(path))}")
 
 
 def find_source(data: Path = Path("data")) -> str:
@@ -237,11 +252,13 @@ def make_preparation(
 
 
 def _open_folder(source: str, path: str, cache: Path) -> Source:
-    """Opens a folder of picture files, or one of Parquet files where there are no others."""
+    """Opens a folder of picture files; where there are none, of Parquet or TFRecord files."""
     check_folder(source, Path(path))
     pictures = any(not entry.problem for entry in walk(Path(path), [cache]))
     if not pictures and any(Path(path).rglob(f"*{PARQUET}")):
         return open_parquet(source)
+    if not pictures and find_records(Path(path))[0]:
+        return open_records(source)
     return FolderSource(source, skip=[cache])
 
 

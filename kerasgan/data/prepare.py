@@ -191,6 +191,8 @@ def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "a
     """
     check_options(size, None, crop, channels)
     raw = str(raw) if isinstance(raw, Path) else raw
+    if isinstance(raw, np.ndarray):
+        _check_pixels(raw)
     try:
         with pillow_silenced():
             pictures = pictures_of(raw, size, channels, crop)
@@ -201,6 +203,21 @@ def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "a
             f"{printable(f'{name} ({why})')}. Name another."
         ) from why
     return np.stack([picture.pixels for picture in pictures])
+
+
+def _check_pixels(pixels: np.ndarray) -> None:
+    """Raises `UserError` unless an array is one picture of known range."""
+    rule = "A picture's pixels should be uint8 in 0..255, (H, W) or (H, W, C) with C 1, 3 or 4"
+    shape, kind = pixels.shape, pixels.dtype
+    if not pixels.size or (shape[2:] not in ((), (1,), (3,), (4,)) or len(shape) < 2):
+        raise UserError(f"{rule}. Received: {kind} of shape {shape}.")
+    if kind != np.uint8:  # one picture alone does not tell what its numbers mean
+        values = f" of {pixels.min():g} to {pixels.max():g}" if kind.kind in "iuf" else ""
+        raise UserError(
+            f"{rule}. Received: {kind}{values}. Of 0 to 1, pass "
+            "(array * 255).round().astype('uint8'); of -1 to 1, "
+            "((array + 1) * 127.5).round().astype('uint8')."
+        )
 
 
 def pictures_of(
