@@ -112,6 +112,7 @@ def test_parts_without_any_classes(tmp_path: Path) -> None:
         (["00000/00003.png", "01000/01003.png"], []),
         (["00000/img00000003.png", "00001/img00001003.png"], []),
         (["0/3.png", "1/3.png"], ["0", "1"]),  # digits
+        (["0/000999.png", "1/001000.png"], ["0", "1"]),  # an export of a thousand each
         (["0000045/001.jpg", "0000099/001.jpg"], ["0000045", "0000099"]),  # CASIA's persons
         (["0/0001.png", "1/0002.png"], ["0", "1"]),
     ],
@@ -119,6 +120,19 @@ def test_parts_without_any_classes(tmp_path: Path) -> None:
 def test_classes_of_paths(names: list[str], expected: list[str]) -> None:
     found = find_classes(names)
     assert [found.names[label] for label in found.labels] == expected
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_few_pictures_beside_the_classes(tmp_path: Path, make: Make) -> None:
+    files = {f"set/{name}/{number}.png": png(1) for name in "ab" for number in range(6)}
+    few = load(make(tmp_path / "few", {"cover.png": png(2), **files}))
+    assert classes(few) == [None, *"a" * 6, *"b" * 6]
+    assert "1 without a label" in data.describe(few)
+    many = {f"set/{number}.png": png(3) for number in range(4)}
+    many = load(make(tmp_path / "many", {**files, **many}))
+    assert many.label_names == []
+    described = data.describe(many)
+    assert described.endswith("(sub-folders are no classes, since 4 pictures lie beside them)")
 
 
 @pytest.mark.parametrize("name", ["trainer", "tests_of_ana", "valerie", "evan", "developers"])

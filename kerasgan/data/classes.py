@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from kerasgan.text import plural
+
 # Folders that part a set and are no classes; "train2017" and "test_images" are such, too.
 PARTS = re.compile(
     r"(train(ing)?|val(id|idation)?|dev(el)?|test(ing)?|eval(uation)?|hold-?out|extra"
     r"|un-?label+ed)([-_ ]?(sets?|data|images?|imgs?|faces?))?[-_ ]?\d*"
 )
 WRAPPERS = re.compile(r"(images?|imgs?|pictures?|photos?|faces?|data|jpe?gs?|pngs?)")
+STRAY = 0.1  # of the pictures, at most, lie beside the folders of classes
 BLOCK = 1000  # numbered pictures in a folder, of FFHQ and of StyleGAN's sets
 LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
@@ -37,26 +40,51 @@ def find_classes(names: Iterable[str]) -> Classes:
     """Finds the classes in pictures' paths.
 
     Folders that all the pictures share are passed over. The next ones are the classes, where
-    every picture is in one and there are at least two. Where they are all called train, test or
-    the like, they are parts of one set, and the classes are the folders below them; pictures of a
-    part without such folders have no class. Folders of a thousand numbered pictures each, as
-    FFHQ's, are no classes.
+    there are at least two; a few pictures beside them have none. Where they are all called train,
+    test or the like, they are parts of one set, and the classes are the folders below them;
+    pictures of a part without such folders have no class. Folders of a thousand numbered pictures
+    each, as FFHQ's, are no classes.
 
     Args:
         names: paths with forward slashes.
     """
     paths = [name.split("/") for name in names]
+    inside = list(range(len(paths)))
+    while inside:
+        folders = [paths[number][:-1] for number in inside]
+        shared = len(os.path.commonprefix(folders))  # of lists: the folders all of them share
+        deeper = [number for number in inside if len(paths[number]) - 1 > shared]
+        if len(deeper) == len(inside):
+            found = _classes_below([paths[number][shared:] for number in inside])
+            return _with_strays(found, inside, len(paths))
+        if len(deeper) < (1 - STRAY) * len(paths):
+            parts = {paths[number][shared] for number in deeper}
+            beside = len(inside) - len(deeper)
+            note = f"sub-folders are no classes, since {plural(beside, 'picture')} lie beside them"
+            return Classes([], [], [note] if len(parts) > 1 else [])
+        inside = deeper
+    return NO_CLASSES
+
+
+def _with_strays(classes: Classes, inside: Sequence[int], count: int) -> Classes:
+    """Gives those of `count` pictures no class that are not among `inside`."""
+    if not classes.names:
+        return classes
+    labels = [-1] * count
+    for number, label in zip(inside, classes.labels, strict=True):
+        labels[number] = label
+    return classes._replace(labels=labels)
+
+
+def _classes_below(paths: list[list[str]]) -> Classes:
+    """Finds the classes of pictures that are all in some folder, not all in the same one."""
     folders = [path[:-1] for path in paths]
-    shared = len(os.path.commonprefix(folders))  # of lists: the folders all of them share
-    below = [path[shared:] for path in folders]
-    parts = {path[0] for path in below if path}
-    if not parts or any(not path for path in below):
-        return NO_CLASSES
+    parts = {path[0] for path in folders}
     if all(map(is_part, parts)):
-        return _below_parts(below, parts)
-    if len(parts) > 1 and _are_blocks([path[shared:] for path in paths]):
+        return _below_parts(folders, parts)
+    if len(parts) > 1 and _are_blocks(paths):
         return Classes([], [], [f"folders of {BLOCK:,} numbered pictures each are no classes"])
-    return _to_classes([path[0] for path in below])
+    return _to_classes([path[0] for path in folders])
 
 
 def is_part(name: str) -> bool:
@@ -99,7 +127,7 @@ def _are_blocks(paths: list[list[str]]) -> bool:
     wanted: dict[str, set[int]] = {}
     for path in paths:
         found = LAST_NUMBER.search(path[-1])
-        if len(path) != 2 or not path[0].isdigit() or found is None:
+        if len(path) != 2 or not re.fullmatch(r"[0-9]{5}", path[0]) or found is None:
             return False
         wanted.setdefault(path[0], set()).add(int(found[1]) // BLOCK)
     numbers = sorted((int(folder), blocks) for folder, blocks in wanted.items())

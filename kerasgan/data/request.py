@@ -91,9 +91,11 @@ def one_or_several(sources: Sequence[str]) -> str | tuple[str, ...]:
     """Returns what a `Request` has for the sources that were named.
 
     Raises:
-        UserError: one is named twice.
+        UserError: there is none, or one is named twice.
     """
     found = tuple(map(str, sources))
+    if not found:
+        raise UserError("A source of pictures should be named. Received: none.")
     if again := [source for source in found if found.count(source) > 1]:
         raise UserError(
             f"`--data` should name each source once. Received: {printable(again[0])} again. Leave "
