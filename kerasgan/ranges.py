@@ -1,6 +1,7 @@
 """The range of a network's pictures: by its last layers, or by the values that it draws."""
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,11 +58,7 @@ def by_layers(model: "keras.Model") -> Range | None:
     found = _bounds(model.outputs[0])
     if found is None or not all(map(math.isfinite, found)) or found[0] >= found[1]:
         return None
-    for known in NAMES.values():
-        allowed = CLOSE * (known[1] - known[0])
-        if all(abs(a - b) <= allowed for a, b in zip(found, known, strict=True)):
-            return known
-    return found
+    return _known(found) or found
 
 
 def by_values(values: np.ndarray, what: str) -> Range:
@@ -75,11 +72,10 @@ def by_values(values: np.ndarray, what: str) -> Range:
         UserError: they fit into none of `NAMES`, or into more than one.
     """
     low, high = (float(value) for value in np.quantile(values, BULK))
-    if -1.5 <= low < -0.1 and high <= 1.5:
-        return NAMES["tanh"]
-    if -0.1 <= low and high <= 1.5:
-        return NAMES["sigmoid"]
-    if -25 <= low and 10 <= high <= 300:
+    from_zero = low >= -CLOSE * high  # but for what overshoots
+    if -1.5 <= low and high <= 1.5:
+        return NAMES["sigmoid"] if from_zero else NAMES["tanh"]
+    if from_zero and 10 <= high <= 300:
         return NAMES["bytes"]
     raise UserError(
         "A generator's pictures should lie in a range that is known, or typed. Received: "
@@ -91,6 +87,15 @@ def by_values(values: np.ndarray, what: str) -> Range:
 def in_words(span: Range) -> str:
     """Returns "-1 to 1"."""
     return f"{span[0]:g} to {span[1]:g}"
+
+
+def _known(bounds: Range) -> Range | None:
+    """Returns the range of `NAMES` that bounds stand for, if any."""
+    for known in NAMES.values():
+        allowed = CLOSE * (known[1] - known[0])
+        if all(abs(a - b) <= allowed for a, b in zip(bounds, known, strict=True)):
+            return known
+    return None
 
 
 def _bounds(tensor: Any) -> Range | None:
@@ -108,7 +113,7 @@ def _bounds(tensor: Any) -> Range | None:
     if name in OPERATIONS:
         return OPERATIONS[name]
     if name == "ReLU" and operation.max_value is not None and not operation.negative_slope:
-        return 0.0, float(operation.max_value)
+        return _known((0.0, float(operation.max_value)))  # others, such as 6, are no white
     if name == "Clip":
         return _clipped(operation, inputs)
     if name == "Rescaling":
@@ -121,10 +126,10 @@ def _bounds(tensor: Any) -> Range | None:
 
 
 def _clipped(operation: Any, inputs: list[Any]) -> Range | None:
-    try:
-        return float(operation.x_min), float(operation.x_max)
-    except (AttributeError, TypeError, ValueError):  # by a tensor
-        return _around([_bounds(each) for each in inputs])
+    with suppress(AttributeError, TypeError, ValueError):  # where a tensor is the bound
+        if found := _known((float(operation.x_min), float(operation.x_max))):
+            return found
+    return _around([_bounds(each) for each in inputs])
 
 
 def _moved(bounds: Range | None, scale: Any, offset: Any) -> Range | None:

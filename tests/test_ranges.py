@@ -67,6 +67,8 @@ MODELS = {
         lambda x: ops.cast(ops.tanh(x) * 127.5 + 127.5, "uint8")), BYTES),
     "drawn tanh's": (lambda: stack(*body(gain=0.2)), (-1, 1)),
     "drawn unit": (lambda: stack(*body("relu", gain=0.2)), UNIT),
+    "drawn below six": (
+        lambda: stack(*body("relu", gain=0.2), L.ReLU(max_value=6.0)), UNIT),
     "drawn bytes": (lambda: stack(*body(), L.Rescaling(50.0, 120.0)), BYTES),
     "a half each way": (lambda: stack(*body("sigmoid"), L.Rescaling(1.0, -0.5)), (-0.5, 0.5)),
     "grey": (lambda: stack(*body("sigmoid", 1)), UNIT),
@@ -205,7 +207,16 @@ def test_pictures_of_any_range_have_slopes():
 
 @pytest.mark.parametrize(
     ("low", "high", "span"),
-    [(-0.9, 0.9, (-1, 1)), (0.01, 0.98, (0, 1)), (3, 250, (0, 255)), (-0.05, 1.1, (0, 1))],
+    [
+        (-0.9, 0.9, (-1, 1)),
+        (0.01, 0.98, (0, 1)),
+        (3, 250, (0, 255)),
+        (-0.15, 1.15, (0, 1)),
+        (-15, 270, (0, 255)),
+        (-1.2, 1.2, (-1, 1)),
+        (-0.04, 0.05, (-1, 1)),  # hardly trained
+        (0, 0.05, (0, 1)),
+    ],
 )
 def test_the_bulk_decides_and_not_a_few_values(low, high, span):
     values = np.linspace(low, high, 10_000)
