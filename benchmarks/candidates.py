@@ -147,7 +147,7 @@ def report(argv: Sequence[str] | None = None) -> int:
     add("--limit", type=int, help="use the first N pictures only")
     add("--count", type=int, default=metrics.COUNT, help="pictures measured")
     add("--looked-at", type=int, help="of them, by the face detector; all unless given")
-    add("--out", type=Path, default=Path("outputs/candidates"), help="folder of the grids")
+    add("--out", type=cli.path, default=Path("outputs/candidates"), help="folder of the grids")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     chosen = {name: CANDIDATES[name] for name in args.only or ([] if args.words else CANDIDATES)}

@@ -9,7 +9,6 @@ The scorer is trained on nine tenths of the run's pictures and tried on the last
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import machine
 import numpy as np
@@ -60,7 +59,7 @@ def measure(run: Run, steps: int, count: int) -> None:
 def report(argv: Sequence[str] | None = None) -> int:
     """Trains a run if none is named, and measures it."""
     parser = cli.Parser(description="Measure conditions.")
-    parser.add_argument("run", type=Path, nargs="?", help="a conditional run")
+    parser.add_argument("run", type=cli.path, nargs="?", help="a conditional run")
     parser.add_argument("--iters", type=int, default=2000, help="of a run that is trained here")
     parser.add_argument("--steps", type=int, default=600, help="of the scorer's training")
     parser.add_argument("--count", type=int, default=500, help="samples of each label")

@@ -12,7 +12,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import machine
@@ -23,6 +22,7 @@ from kerasgan import cli
 from kerasgan.data import open_source
 from kerasgan.data.decode import open_upright
 from kerasgan.data.faces import Face, Point, cut_face, find_faces
+from kerasgan.files import check_place
 from kerasgan.images import make_grid, write_png
 
 WIDTH, HEIGHT = 1200, 900
@@ -140,8 +140,10 @@ def report(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--crops", type=int, default=300, help="crops looked at")
     parser.add_argument("--scenes", type=int, default=100, help="scenes made")
     parser.add_argument("--seed", type=int, default=0, help="of the scenes")
-    parser.add_argument("--sheet", type=Path, help="PNG of the first 64 faces cut")
+    parser.add_argument("--sheet", type=cli.path, help="PNG of the first 64 faces cut")
     args = parser.parse_args(argv)
+    if args.sheet:
+        check_place(args.sheet, "`--sheet`", "Type another place")
     print(machine.describe())
     crops = measure_crops(args.source, args.crops)
     rng = np.random.default_rng(args.seed)

@@ -238,7 +238,7 @@ def report(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME",
                         help="rows to train beside the base, of: " + ", ".join(ROWS))  # fmt: skip
     parser.add_argument("--iters", type=int, default=500, help="iterations of each row")
-    parser.add_argument("--out", type=Path, default=Path("outputs/losses"),
+    parser.add_argument("--out", type=cli.path, default=Path("outputs/losses"),
                         help="folder for losses.png, the first samples of each row")  # fmt: skip
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -6,12 +6,11 @@ python benchmarks/progressive.py [--data SOURCE] [--size 64] [--iters 2000] [--c
 import argparse
 import dataclasses
 import time
-from pathlib import Path
 
 import machine
 import numpy as np
 
-from kerasgan import data, metrics, saved
+from kerasgan import cli, data, metrics, saved
 from kerasgan.data.batches import Batches
 from kerasgan.gan import GAN
 from kerasgan.recipes import PRESETS
@@ -65,7 +64,7 @@ def figures(gan: GAN, reals: data.Pictures, count: int) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=data.BUILT_IN)
-    parser.add_argument("--cache", type=Path, default=data.CACHE)
+    parser.add_argument("--cache", type=cli.path, default=data.CACHE)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--iters", type=int, default=2000)
     parser.add_argument("--count", type=int, default=500)

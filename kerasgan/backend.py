@@ -46,7 +46,7 @@ with _silent_stderr():
 if keras.backend.backend() != "tensorflow":
     raise UserError(
         "kerasgan needs Keras' TensorFlow backend. Received: KERAS_BACKEND="
-        f"{keras.backend.backend()}. Type: export KERAS_BACKEND=tensorflow"
+        f"{keras.backend.backend()}. Set the variable KERAS_BACKEND to tensorflow, or unset it."
     )
 
 # What ~/.keras/keras.json says is for the user's own networks: ours have their channels last, and

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tqdm import tqdm
@@ -41,6 +42,19 @@ def value(parse: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return parsed
+
+
+def path(text: str) -> Path:
+    """Reads a path, as a parser's `type`.
+
+    A `~` in front is a home, also where the shell leaves it: behind `=`, in quotes, on Windows. A
+    file whose name begins so is typed with `./` in front.
+    """
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(
+            f"A path should have characters, of the usual ones. Received: {text!r}"
+        )
+    return Path(os.path.expanduser(text))
 
 
 class HelpFormatter(argparse.HelpFormatter):

@@ -24,5 +24,5 @@ def required(module: str, extra: str, what: str = "This") -> ModuleType:
     except ImportError as error:
         raise UserError(
             f"{what} needs packages of the extra `{extra}`. Received: {error}. "
-            f"Type: pip install 'kerasgan[{extra}]'"
+            f'Type: pip install "kerasgan[{extra}]"'
         ) from error

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from kerasgan.conditions import LABELS
 from kerasgan.data.conditions import find_conditions
 from kerasgan.data.decode import Rejected, open_upright
 from kerasgan.errors import UserError
-from kerasgan.files import atomic_path
+from kerasgan.files import atomic_path, check_place
+from kerasgan.formats import explain
 from kerasgan.network_file import SUFFIX
 from kerasgan.runs import Run
 from kerasgan.saved import SavedGenerator
@@ -37,17 +39,17 @@ def _command(argv: Sequence[str] | None) -> None:
     if args.verdicts is not None:
         judge(args)
         return
-    report, sheet = measure(args)
     out = args.out or default_out(args.source)
+    sheet_path = sheet_beside(out) if args.sheet else None
+    check_places(args, out, sheet_path)
+    report, sheet = measure(args)
+    print(f"\n{metrics.table(report)}\n")
     with atomic_path(out) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"\n{metrics.table(report)}\n")
     print(out)
-    if args.sheet:
-        stem = out.stem.removesuffix("evaluation").removesuffix("-")
-        path = out.with_name(f"{stem}-memorisation.png" if stem else "memorisation.png")
-        images.write_png(path, sheet)
-        print(path)
+    if sheet_path:
+        images.write_png(sheet_path, sheet)
+        print(sheet_path)
 
 
 def build_parser() -> cli.Parser:
@@ -58,31 +60,35 @@ def build_parser() -> cli.Parser:
         "precision and recall, faces found, and the nearest training pictures.",
     )
     add = parser.add_argument
-    add("source", type=Path, metavar="RUN", help="a run, a .keras file of any generator, "
+    add("source", type=cli.path, metavar="RUN", help="a run, a .keras file of any generator, "
         "one that comes along, or pictures: a folder, an archive, arrays")  # fmt: skip
-    pictures = add("--data", metavar="SOURCE", help="the real pictures")
+    pictures = add("--data", metavar="SOURCE", action="append", help="the real pictures; "
+        "several times: one set of all")  # fmt: skip
     cli.unset(pictures, "those of the run")
-    limit = add("--limit", type=int, metavar="N", help="use the first N real pictures only")
+    limit = add(
+        "--limit", type=int, metavar="N", help="use N real pictures only, as many of each class"
+    )
     cli.unset(limit, "as the run did, or all of --data")
     crop = add("--crop", choices=data.CROPS, help="cut of the real pictures")
     cli.unset(crop, "as the run did, or auto for --data")
-    add("--cache", type=Path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
+    add("--cache", type=cli.path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
         "and the features of real ones are kept")  # fmt: skip
     size = add("--size", type=int, metavar="N", help="side that pictures of a folder are brought "
         "to")  # fmt: skip
-    cli.unset(size, "that of the first one")
+    cli.unset(size, f"that of the first one, {data.MAX_SIZE} at most")
+    saved.add_range_flag(parser)
     add("-n", type=int, default=metrics.COUNT, metavar="N", help="pictures to measure")
     add("--seed", type=int, default=0, help="of the latents, and of KID's subsets")
     features = add("--features", action="append", choices=list(metrics.FEATURES),
         help="may be repeated")  # fmt: skip
     cli.unset(features, " and ".join(metrics.DEFAULT_FEATURES))
-    add("--verdicts", nargs="*", metavar="PICTURE", help="instead of all that: what the run's "
-        "discriminator says of reals, of fakes and of these pictures or folders")  # fmt: skip
-    add("--features-weights", type=Path, metavar="FILE", help="weights of --features inception")
+    add("--verdicts", nargs="*", type=cli.path, metavar="PICTURE", help="instead of all that: what "
+        "the run's discriminator says of reals, fakes and these pictures or folders")  # fmt: skip
+    add("--features-weights", type=cli.path, metavar="FILE", help="weights of --features inception")
     add("--no-detection", action="store_true", help="do not look for faces; saves half the time")
     add("--sheet", action="store_true", help="write a picture of the samples closest to training "
         "pictures, beside those")  # fmt: skip
-    out = add("--out", type=Path, metavar="FILE", help="where the report goes")
+    out = add("--out", type=cli.path, metavar="FILE", help="where the report goes")
     cli.unset(out, "evaluation.json in the run; of other things, NAME-evaluation.json beside them")
     return parser
 
@@ -105,9 +111,18 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
     ]
 
 
+def check_places(args: argparse.Namespace, *paths: Path | None) -> None:
+    """Raises UserError where a result could not be written, before the work that it takes."""
+    for path in filter(None, paths):
+        check_place(path, "`--out`" if args.out else "The report", "Type --out FILE.json")
+
+
 def judge(args: argparse.Namespace) -> None:
     """Shows what the discriminator says of reals, of fakes and of pictures that were named."""
-    generator, discriminator = saved.load(args.source), verdicts.load(args.source)
+    out = args.out or default_out(args.source, "verdicts")
+    check_places(args, out, out.with_suffix(".png"))
+    generator = saved.load(args.source, args.range)
+    discriminator = verdicts.load(args.source)
     verdicts.require_the_same_pictures(discriminator, generator)
     names, own = read_pictures(args, generator)
     logits = {}
@@ -126,14 +141,13 @@ def judge(args: argparse.Namespace) -> None:
     logits[verdicts.FAKES] = discriminator.judge(fakes, vectors)
     if len(own):
         logits[verdicts.PICTURES] = discriminator.judge(own)
-    report(args, verdicts.Verdicts(logits, names))
+    report(out, verdicts.Verdicts(logits, names))
 
 
-def report(args: argparse.Namespace, said: verdicts.Verdicts) -> None:
+def report(out: Path, said: verdicts.Verdicts) -> None:
     """Prints verdicts, and writes them with a plot of their distributions."""
     figures = said.figures()
     print(f"\n{verdicts.table(figures)}\n")
-    out = args.out or default_out(args.source, "verdicts")
     with atomic_path(out) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     plots.write_verdicts(out.with_suffix(".png"), said.logits, said.names)
@@ -157,13 +171,19 @@ def read_pictures(
     found: list[np.ndarray] = []
     for place in args.verdicts:
         try:
-            if Path(place).is_dir():
-                own = data.load(place, size=size, channels=channels, crop=crop, cache=args.cache)
+            if place.is_dir():
+                own = data.load(
+                    os.path.abspath(place),
+                    size=size,
+                    channels=channels,
+                    crop=crop,
+                    cache=args.cache,
+                )
                 names += own.table.names
                 found.append(own.pixels)
             else:
-                found.append(data.prepare_one(Path(place), size=size, channels=channels, crop=crop))
-                names += [place] * len(found[-1])
+                found.append(data.prepare_one(place, size=size, channels=channels, crop=crop))
+                names += [str(place)] * len(found[-1])
         except UserError as error:
             print(f"left out: {error}")
     if args.verdicts and not found:
@@ -198,13 +218,15 @@ def generator_file(path: Path) -> Path | None:
     """Returns the generator that stands for a path, or None where the path holds pictures.
 
     Args:
-        path: a run's folder, a `.keras` file, or a source of pictures.
+        path: a run's folder, a network's file, or a source of pictures.
     """
     if path.is_dir():
         run = Run(path)
         is_run = run.generator.exists() or (path / "recipe.json").exists()
-        return run.generator if is_run else None
-    if path.suffix == SUFFIX:
+        if is_run:
+            return run.generator
+    # Networks of other formats are generators, too, which `saved.load` refuses with what to do.
+    if path.suffix == SUFFIX or explain(path):
         return path
     comes_along = not path.exists() and str(path) in pretrained.names()
     return saved.find(path) if comes_along else None
@@ -224,7 +246,7 @@ def draw_samples(generator: SavedGenerator, count: int, seed: int) -> Samples:
     drawn = known.draw(count, seed).vectors() if known else None  # as in the training pictures
     pictures = drawing.draw_many(generator, count, seed=seed, conditions=drawn)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Samples(pictures, {"path": str(file), "sha256": sha256})
+    return Samples(pictures, {"path": str(file), "sha256": sha256, "range": list(generator.range)})
 
 
 def load_samples(
@@ -240,7 +262,7 @@ def load_samples(
         seed: of the choice.
         cache: the folder of caches.
     """
-    pictures = data.load(str(source), size=size, channels=channels, cache=cache)
+    pictures = data.load(os.path.abspath(source), size=size, channels=channels, cache=cache)
     order = np.random.default_rng(seed).permutation(len(pictures.pixels))[:count]
     facts = {"path": str(source), "fingerprint": pictures.fingerprint}
     return Samples(pictures.pixels[np.sort(order)], facts)
@@ -274,11 +296,16 @@ def evaluate(evaluator: metrics.Evaluator, samples: Samples) -> tuple[dict[str, 
 
 
 def side_of_first(source: Path, cache: Path) -> int:
-    """Returns the shorter side of the first readable picture of a source, in pixels."""
-    with contextlib.closing(data.open_source(str(source), cache)) as opened:
+    """Returns the size for a source's pictures: the shorter side of the first readable one.
+
+    Returns:
+        Pixels, as near to that side as `data.load` prepares pictures.
+    """
+    with contextlib.closing(data.open_source(os.path.abspath(source), cache)) as opened:
         for item in opened.items():
             with contextlib.suppress(Rejected, OSError):
-                return min(open_upright(item.fetch()).image.size)
+                side = min(open_upright(item.fetch()).image.size)
+                return min(max(side, data.MIN_SIZE), data.MAX_SIZE)
     raise UserError(f"There should be a picture to measure. Received: {source}, with none.")
 
 
@@ -315,6 +342,11 @@ def square_of(generator: SavedGenerator, size: int | None) -> int:
             "A generator's pictures are measured at their own size, which should be a square. "
             f"Received: {width}x{height}{f' and --size {size}' if size else ''}."
         )
+    if not data.MIN_SIZE <= height <= data.MAX_SIZE:
+        raise UserError(
+            f"Pictures can be measured from {data.MIN_SIZE} to {data.MAX_SIZE} pixels of height. "
+            f"Received: a generator of {width}x{height}."
+        )
     return height
 
 
@@ -322,7 +354,7 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, Any], np.ndarray]:
     """Loads and draws what is asked for, and measures it."""
     generator = None
     if generator_file(args.source) is not None:
-        generator = saved.load(args.source)
+        generator = saved.load(args.source, args.range)
         size, channels = square_of(generator, args.size), generator.channels
     else:
         size, channels = args.size or side_of_first(args.source, args.cache), 3
@@ -345,7 +377,15 @@ def default_out(source: Path, what: str = "evaluation") -> Path:
     """Returns a place in the run; beside a file or a folder of pictures, and named after it."""
     if source.is_dir() and generator_file(source):
         return source / f"{what}.json"
-    return source.with_name(f"{source.stem}-{what}.json")
+    if source.name in ("", ".."):  # as in ".", which has its name elsewhere
+        source = source.resolve()
+    return source.parent / f"{source.stem or 'pictures'}-{what}.json"
+
+
+def sheet_beside(out: Path) -> Path:
+    """Returns where the memorisation sheet goes, named after the report."""
+    stem = out.stem.removesuffix("evaluation").removesuffix("-")
+    return out.with_name(f"{stem}-memorisation.png" if stem else "memorisation.png")
 
 
 if __name__ == "__main__":

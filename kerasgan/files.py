@@ -1,16 +1,22 @@
 """Files: written so that nobody ever sees half of one, and read so that damage is told."""
 
+import errno
 import os
 import shutil
+import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kerasgan.text import first_line
+from kerasgan.errors import UserError
+from kerasgan.text import first_line, printable
 
-# Matches the temporary names of `atomic_path`, which stay behind only where a process is killed.
+# Matches the temporary names of what is written here, which stay behind only where a process is
+# killed.
 LEFTOVERS = ".*.tmp*"
+KEPT = 40  # characters of a name in its temporary one: both should be names that a disk takes
 
 
 @contextmanager
@@ -22,18 +28,127 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: where the result belongs. Its parent folder is made.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    temporary = path.parent / _temporary_name(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary), temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary folder whose files lie in `path` at the end, all of them or none.
+
+    A folder that is there already is kept, and filled: it may be the current one of this process
+    and of the shell, or a disk of its own.
+
+    Args:
+        path: a folder to make, with its parents, or an empty one; see `is_empty`.
+
+    Raises:
+        OSError: it cannot be written, or holds something of a name that is to come.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        with atomic_path(path) as temporary:
+            temporary.mkdir()
+            yield temporary
+        return
+    temporary = path / _temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        items = sorted(temporary.iterdir())
+        if any(os.path.lexists(path / item.name) for item in items):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        for item in items:
+            item.rename(path / item.name)
+    finally:
+        _remove(temporary)
+
+
+def is_empty(folder: Path, besides: Path | None = None) -> bool:
+    """Whether nothing is in a folder.
+
+    Args:
+        folder: that exists.
+        besides: a path that may be in it, at any depth: a cache, whose default place is below the
+            current folder.
+    """
+    within = set() if besides is None else {besides.resolve(), *besides.resolve().parents}
+    return all(item.resolve() in within for item in folder.iterdir())
+
+
+def _temporary_name(path: Path) -> str:
+    return f".{path.stem[:KEPT]}-{uuid.uuid4().hex[:8]}.tmp{path.suffix[:KEPT]}"
+
+
+def _remove(temporary: Path) -> None:
+    """Removes what is left of a file or folder, whatever has gone wrong with it."""
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def check_place(
+    path: str | os.PathLike[str], what: str, remedy: str, *, folder: bool = False
+) -> None:
+    """Raises UserError where something could not be written; for the time before the work.
+
+    Nothing is made or changed. A disk that is full may still be noticed later.
+
+    Args:
+        path: the file, or the folder, to be written. Its parent folders need not exist.
+        what: names it, the beginning of a sentence: "`--out`" for example.
+        remedy: what to type, a sentence without its dot.
+        folder: whether it is a folder, which may be there already.
+    """
+    if problem := _problem(Path(os.path.abspath(path)), folder):
+        kind = "folder" if folder else "file"
+        raise UserError(
+            f"{what} should be a {kind} that can be written. Received: {printable(str(path))}, "
+            f"{problem}. {remedy}."
+        )
+
+
+def _problem(path: Path, folder: bool) -> str | None:
+    """Says why a file or folder could not be written, if that can be known before."""
+    try:
+        mode = _mode(path)
+        if mode is None:
+            parent = next(above for above in path.parents if os.path.lexists(above))
         else:
-            temporary.unlink(missing_ok=True)
+            if stat.S_ISDIR(mode) != folder:
+                return "which is a folder" if stat.S_ISDIR(mode) else "which is no folder"
+            if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+                return "which is a device or a pipe"
+            parent = path if folder else path.parent
+        with tempfile.TemporaryFile(dir=parent):
+            return None
+    except NotADirectoryError:
+        return "which lies in something that is no folder"
+    except OSError as error:
+        return f"which the system refuses: {printable(error.strerror or str(error))}"
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
 
 
 class Damaged(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasgan import animation, cli
 from kerasgan.animation import Animation, find_frames, make_training_gif
 from kerasgan.errors import UserError
+from kerasgan.files import check_place
 
 NAME = "training.gif"
 LARGE_MB = 25  # many sites and mail servers take no more
@@ -28,6 +29,7 @@ def _command(argv: Sequence[str] | None) -> int:
     code = 0
     for frames_folder, out in found:
         try:
+            check_place(out, "A run's GIF", "Type --out FILE")  # before the work, not after it
             made = make_training_gif(
                 frames_folder,
                 out,
@@ -37,7 +39,7 @@ def _command(argv: Sequence[str] | None) -> int:
                 caption=not args.no_caption,
                 hold=args.hold,
             )
-        except UserError as error:  # one run's broken frames should not cost the others theirs
+        except (UserError, OSError) as error:  # one run's trouble should not cost the others theirs
             print(f"error: {error}", file=sys.stderr)
             code = cli.USER_ERROR
         else:
@@ -52,14 +54,14 @@ def build_parser() -> cli.Parser:
         description="Make training.gif from the control grids of one run or of all runs.",
     )
     add = parser.add_argument
-    add("folder", type=Path, help="a run, the folder of all runs, or a folder of numbered PNGs")
+    add("folder", type=cli.path, help="a run, the folder of all runs, or a folder of numbered PNGs")
     add("--fps", type=float, default=20.0, help="frames per second, at most 50")
     add("--every", type=int, default=1, metavar="N", help="take each N-th frame, and the last")
     width = add("--width", type=int, metavar="PIXELS", help="resize to this width")
     cli.unset(width, "the frames' own")
     add("--hold", type=float, default=2.0, metavar="SECONDS", help="the last frame stays longer")
     add("--no-caption", action="store_true", help="leave out the strip with the iteration")
-    out = add("--out", type=Path, metavar="FILE", help="where one run's GIF goes")
+    out = add("--out", type=cli.path, metavar="FILE", help="where one run's GIF goes")
     cli.unset(out, f"{NAME} in each run")
     return parser
 

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, is_zipfile
 
+from kerasgan import formats
 from kerasgan.errors import UserError
 from kerasgan.files import atomic_path
+from kerasgan.formats import SUFFIX
 from kerasgan.text import first_line, printable
 
 if TYPE_CHECKING:
     import keras
 
-SUFFIX = ".keras"
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"  # kinds of networks, as messages name them
 
 FACTS = "kerasgan.json"  # the member with what Keras does not know
@@ -47,9 +48,9 @@ HARMLESS: dict[str | None, set[str]] = {
         "Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D "
         "Conv2DTranspose Cropping2D Dense DepthwiseConv2D Dot Dropout ELU Embedding Flatten "
         "GaussianDropout GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D "
-        "GroupNormalization InputLayer LayerNormalization LeakyReLU MaxPooling2D Maximum Minimum "
-        "Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax "
-        "SpatialDropout2D SpectralNormalization Subtract UnitNormalization UpSampling2D "
+        "GroupNormalization Identity InputLayer LayerNormalization LeakyReLU MaxPooling2D Maximum "
+        "Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D "
+        "Softmax SpatialDropout2D SpectralNormalization Subtract UnitNormalization UpSampling2D "
         "ZeroPadding2D".split()
     ),
     "keras.initializers": set(
@@ -58,7 +59,12 @@ HARMLESS: dict[str | None, set[str]] = {
     ),
     "keras.regularizers": {"L1", "L1L2", "L2"},
     "keras.constraints": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"},
-    "keras.src.ops.numpy": set("Add Clip Mean Multiply Sqrt Subtract Tanh TrueDivide Var".split()),
+    "keras.src.ops.core": {"Cast"},
+    "keras.src.ops.nn": {"HardSigmoid", "HardTanh", "Relu", "Sigmoid", "Softmax", "Softsign"},
+    "keras.src.ops.numpy": set(
+        "Add Clip ExpandDims Maximum Mean Minimum Multiply Reshape Round Sqrt Squeeze Subtract "
+        "Tanh Transpose TrueDivide Var".split()
+    ),
     None: {"__keras_tensor__"},
 }
 
@@ -123,6 +129,7 @@ def open_checked(file: Path, kind: str) -> "keras.Model":
     try:  # A library raises nearly anything for bytes that mean nothing to it.
         return keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
+        _require_keras_3(file, kind)
         raise UserError(
             f"A {kind} should be a Keras model file ({SUFFIX}). Received: {file}, which Keras "
             f"refuses: {first_line(error)}"
@@ -203,6 +210,8 @@ def _require_harmless(layers: Any, file: Path, kind: str) -> None:
         value = waiting.pop()
         if isinstance(value, dict):
             if "class_name" in value and not _is_harmless(value):
+                if str(value.get("module")).endswith(".engine.functional"):
+                    _require_keras_3(file, kind)  # where the class had this place
                 raise UserError(
                     f"A {kind} should be made of layers that hold no code and open no file. "
                     f"Received: {file}, which has {_named(value)}. Build it of other layers."
@@ -210,6 +219,18 @@ def _require_harmless(layers: Any, file: Path, kind: str) -> None:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
+
+
+def _require_keras_3(file: Path, kind: str) -> None:
+    """Raises UserError for a file that Keras 2 wrote."""
+    with ZipFile(file) as archive:
+        notes = _read_json(archive, "metadata.json", file, kind)
+    version = notes.get("keras_version") if isinstance(notes, dict) else None
+    if isinstance(version, str) and version.startswith("2."):
+        raise UserError(
+            f"A {kind} should be a {SUFFIX} file of Keras 3. Received: {file}, which is "
+            f"{formats.of_keras_2(file)}"
+        )
 
 
 def _is_harmless(value: dict[str, Any]) -> bool:

@@ -190,7 +190,7 @@ def estimate(seconds: float, left: int) -> str:
     line = f"{left:,} iterations at {seconds:.2f} s each will take about {duration(total)}."
     if total > A_DAY:
         line += (
-            " Faster: a GPU (pip install 'kerasgan[gpu]'), --preset article-lite, a smaller --size"
+            ' Faster: a GPU (pip install "kerasgan[gpu]"), --preset article-lite, a smaller --size'
             " or --width, fewer --iters."
         )
     return line

@@ -27,7 +27,6 @@ import os
 import platform
 import re
 import secrets
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -42,11 +41,11 @@ from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
-from kerasgan.files import LEFTOVERS, atomic_path
+from kerasgan.files import LEFTOVERS, atomic_path, check_place, is_empty, new_folder
 from kerasgan.log import Line
 from kerasgan.recipes import Recipe
 from kerasgan.saved import GENERATOR
-from kerasgan.text import printable
+from kerasgan.text import printable, quoted
 
 OUTPUTS = Path("outputs")  # where runs are kept
 MACHINE = "machine"  # in a run's facts: the mark of the machine that it was begun on
@@ -60,10 +59,15 @@ class Run:
 
     Args:
         folder: an existing run folder, or the place for a new one.
+
+    Attributes:
+        repeated: what was typed of the pictures and has to be typed again to go on, as fields of a
+            `data.Request`; what the run keeps itself is not among it.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.repeated: Mapping[str, Any] = {}
         self.control = self.folder / "control"
         self.checkpoints = self.folder / "checkpoints"
         self.events = self.folder / "events"
@@ -79,13 +83,20 @@ class Run:
         self.control_conditions = self.folder / "control_conditions.json"
         self.conditions = self.folder / "conditions.json"
 
-    def require_new(self) -> None:
-        """Raises UserError if something is there already: a run is never overwritten."""
-        if self.folder.exists() and not (self.folder.is_dir() and not any(self.folder.iterdir())):
+    def require_new(self, cache: Path | None = None) -> None:
+        """Raises UserError if something is there already: a run is never overwritten.
+
+        Args:
+            cache: of prepared pictures, which may be in the folder.
+        """
+        folder = self.folder
+        if folder.exists() and not (folder.is_dir() and is_empty(folder, besides=cache)):
+            goes_on = f", or --resume {quoted(folder)} to go on with it"
             raise UserError(
-                f"`--out` should name a new folder. Received: {self.folder}, which is there "
-                f"already. Type another name, or --resume {self.folder} to go on with it."
+                f"`--out` should name a new folder. Received: {folder}, which is there already. "
+                f"Type another name{goes_on if (folder / 'recipe.json').exists() else ''}."
             )
+        check_place(self.folder, "`--out`", "Type another place", folder=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -109,7 +120,13 @@ class Run:
 
     def resume_command(self) -> str:
         """Returns what to type to go on with this run."""
-        return f"python -m kerasgan.train --resume {shlex.quote(str(self.folder))}"
+        words = ["python -m kerasgan.train --resume", quoted(self.folder)]
+        for name, value in self.repeated.items():
+            if name == "source":
+                words += ["--data", quoted(os.path.expanduser(data.settled(value)))]
+            else:
+                words += [f"--{name}", quoted(str(value))]
+        return " ".join(words)
 
     def remove_leftovers(self) -> None:
         """Removes half-written files that a killed process left."""
@@ -198,11 +215,16 @@ class Run:
         typed, facts = typed or {}, self.read_facts()
         recorded = {name: facts["data"].get(name) for name in RECORDED if name in facts["data"]}
         request = dataclasses.replace(data.Request.from_json(recorded), **typed)
-        if "source" in typed or request.source in data.WORDS or is_this_machine(facts.get(MACHINE)):
+        if "source" in typed:
+            return request
+        known = [data.SET + one if one in data.WORDS else one for one in request.sources]
+        request = dataclasses.replace(request, source=data.one_or_several(known))
+        words = all(one.startswith(data.SET) for one in known)  # recorded paths are absolute
+        if words or is_this_machine(facts.get(MACHINE)):
             return request
         raise UserError(
             "A run from another machine should be told where its pictures are. Received: "
-            f"{self.folder}, which was begun elsewhere with {printable(request.source)}. "
+            f"{self.folder}, which was begun elsewhere with {printable(request.title)}. "
             "Type --data SOURCE."
         )
 
@@ -249,11 +271,12 @@ def begin_run(
     Raises:
         UserError: `out` is in use.
     """
+    if out:
+        Run(out).require_new(pictures.folder)
     while True:
         run = Run(out or next_run_folder(outputs, recipe.preset))
         try:
-            with atomic_path(run.folder) as temporary:
-                temporary.mkdir()
+            with new_folder(run.folder) as temporary:
                 _write_beginning(Run(temporary), recipe, pictures, start)
                 if fill:
                     fill(Run(temporary))
@@ -262,7 +285,7 @@ def begin_run(
             if not run.folder.exists():
                 raise
             if out:
-                run.require_new()
+                run.require_new(pictures.folder)
                 raise
             # Another process took this number meanwhile: take the next.
 
@@ -350,7 +373,7 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"A run's folder should hold {path.name}. Received: {path.parent}, which has none. "
             "Type the folder of a run, such as outputs/000-article-lite."

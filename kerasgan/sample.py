@@ -14,6 +14,7 @@ import numpy as np
 from kerasgan import animation, cli, drawing, images, pretrained, saved
 from kerasgan.drawing import COUNT, KEYS
 from kerasgan.errors import UserError
+from kerasgan.files import check_place
 from kerasgan.saved import SavedGenerator
 
 MAX_GRID = 4096  # pictures in one grid: 200 MB at 128x128
@@ -29,7 +30,8 @@ def _command(argv: Sequence[str] | None) -> None:
     if args.n is None:
         args.n = math.prod(args.grid) if args.grid else 1 if args.keys else COUNT
     cli.require(rules(args))
-    generator = saved.load(args.source)
+    check_places(args)
+    generator = saved.load(args.source, args.range)
     drawn: dict[str, Any] = {"seed": args.seed, "scale": args.scale}
     drawn["conditions"] = draw_conditions(generator, args)
     if args.separate is not None:
@@ -56,8 +58,8 @@ def build_parser() -> cli.Parser:
         description="Draw pictures with a trained generator, or a walk between them as a GIF.",
     )
     add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
-    add("source", type=Path, metavar="RUN", help="a run, the .keras file of any generator, or the "
-        f"name of one that comes along: {known}")  # fmt: skip
+    add("source", type=cli.path, metavar="RUN", help="a run, the .keras file of any generator, or "
+        f"the name of one that comes along: {known}")  # fmt: skip
     n = add("-n", type=int, metavar="N", help="how many pictures, or walks side by side")
     cli.unset(n, f"{COUNT} or what --grid holds, in a walk 1")
     add("--seed", type=int, default=0, help="of the latents; the same seed, the same pictures")
@@ -75,7 +77,9 @@ def build_parser() -> cli.Parser:
         "--grid", type=cli.value(parse_grid), metavar="8x8", help="rows x columns"
     )
     cli.unset(grid, "a square")
-    layout.add_argument("--separate", type=Path, metavar="DIR", help="one PNG each, in a folder")
+    layout.add_argument(
+        "--separate", type=cli.path, metavar="DIR", help="one PNG each, in a folder"
+    )
     add(
         "--interpolate",
         dest="keys",
@@ -88,7 +92,8 @@ def build_parser() -> cli.Parser:
     )
     add("--frames", type=int, default=30, help="of a walk, from one latent to the next")
     add("--fps", type=float, default=20.0, help="of a walk, frames per second, at most 50")
-    out = add("--out", type=Path, metavar="FILE", help="where the grid or the walk goes")
+    saved.add_range_flag(parser)
+    out = add("--out", type=cli.path, metavar="FILE", help="where the grid or the walk goes")
     cli.unset(out, "in the run's samples/; of a .keras file, in the current folder")
     add("--show", action="store_true", help="open what was written on the screen")
     return parser
@@ -114,6 +119,18 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
         (f"`--out` should end in {suffix}", out, out is None or out.suffix.lower() == suffix),
         animation.rule_of_fps(args.fps),
     ]
+
+
+def check_places(args: argparse.Namespace) -> None:
+    """Raises UserError where the pictures could not be written, before they are drawn."""
+    if args.separate is not None:
+        check_place(args.separate, "`--separate`", "Type another place", folder=True)
+    elif args.out is not None:
+        check_place(args.out, "`--out`", "Type another place")
+    else:
+        saved.find(args.source)
+        path = drawing.default_path(args.source, default_name(args)).parent
+        check_place(path, "The place of the pictures", "Type --out FILE", folder=True)
 
 
 def parse_grid(text: str) -> tuple[int, int]:

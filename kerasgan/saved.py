@@ -6,7 +6,10 @@ generator was trained on and what steers it:
     kerasgan.json   version, size, channels, range, latent_dim, crop, conditions
 """
 
+import argparse
 import hashlib
+import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import kerasgan
+from kerasgan import cli, formats, images, network_file, pretrained, ranges
 from kerasgan import conditions as steering
-from kerasgan import images, network_file, pretrained
+from kerasgan import latents as latent_space
 from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
+from kerasgan.files import Damaged, reading
 from kerasgan.network_file import FACTS, OLD_CONDITIONS, SUFFIX, damaged
 from kerasgan.text import either, printable
 
@@ -32,6 +37,7 @@ GENERATOR = "generator.keras"  # its name in a run's folder
 KIND = network_file.GENERATOR  # in messages
 BATCH = 16  # fixed: a picture must not depend on how many are drawn with it
 RANGE = [-1, 1]  # of the pictures
+TRIED = 256  # latents by whose pictures a range is found that the layers do not tell
 
 
 @dataclass(frozen=True)
@@ -49,34 +55,67 @@ class Facts:
     version: str | None = kerasgan.__version__
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What a generator's network reads and gives.
+
+    Attributes:
+        latent: the shape of one latent, of which all sides but one may be 1.
+        height: of the pictures, pixels; None where the network draws any.
+        width: likewise.
+        channels: 3 for RGB, 1 for grey.
+        channels_first: whether the channels lie before height and width.
+        flat: whether there is no axis for the one channel.
+    """
+
+    latent: tuple[int, ...]
+    height: int | None
+    width: int | None
+    channels: int
+    channels_first: bool = False
+    flat: bool = False
+
+
 class SavedGenerator:
     """A trained generator, to draw with; see `load`.
 
     Args:
-        model: latents (B, D), or [latents, conditions (B, C)], to pictures (B, H, W, 1 or 3) in
-            [-1, 1].
+        model: latents (B, D), or [latents, conditions (B, C)], to pictures (B, H, W, 1 or 3).
+            Latents may have more axes of length 1; pictures may have their channels first, or no
+            axis for one channel.
         facts: what its file says beside that.
         file: that it was read from; None for one that was not.
+        range: a name of `ranges.NAMES` for the values that `model` gives; None to take what its
+            last layers tell or, where they do not, its drawn values.
 
     Attributes:
         latent_dim: how many numbers a latent has.
         height: of the pictures, pixels; None where the network draws any.
         width: likewise.
         channels: 3 for RGB, 1 for grey.
+        range: the values of black and white that `model` gives.
+        remarks: what was found out by a guess, a line each.
 
     Raises:
-        UserError: the model is no generator.
+        UserError: the model is no generator, or its range cannot be told.
     """
 
     def __init__(
-        self, model: "keras.Model", facts: Facts | None = None, file: Path | None = None
+        self,
+        model: "keras.Model",
+        facts: Facts | None = None,
+        file: Path | None = None,
+        range: str | None = None,
     ) -> None:
         self.model, self.facts, self.file = model, facts or Facts(version=None), file
-        _require_generator(model, file, self.conditions)
-        self.latent_dim: int = model.inputs[0].shape[1]
-        self.height, self.width, self.channels = model.output_shape[1:]
+        self._layout = _layout(model, file, self.conditions)
+        self.latent_dim = math.prod(self._layout.latent)
+        self.height, self.width = self._layout.height, self._layout.width
+        self.channels = self._layout.channels
+        self.remarks: list[str] = []
         self._unclipped = _unclipped(model)
         self._compiled: Callable[..., Any] | None = None
+        self.range = self._find_range(range)
 
     @property
     def conditions(self) -> Conditions | None:
@@ -122,7 +161,7 @@ class SavedGenerator:
         Returns:
             float32, (B, H, W, channels), near [-1, 1].
         """
-        return _call(self._unclipped, latents, conditions)
+        return self._to_signed(self._call(self._unclipped, latents, conditions))
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws one picture for each latent, the same whatever others are drawn with it.
@@ -140,6 +179,91 @@ class SavedGenerator:
             self._compiled = tf.function(self.pictures)
         with _as_written():
             return _draw(self._compiled, latents, conditions)
+
+    def _call(
+        self, model: "keras.Model", latents: "tf.Tensor", conditions: "tf.Tensor | None" = None
+    ) -> "tf.Tensor":
+        """Draws as the network does, in float32, (B, H, W, channels)."""
+        from kerasgan.backend import tf
+
+        layout = self._layout
+        if len(layout.latent) > 1:
+            latents = tf.reshape(latents, (-1, *layout.latent))
+        pictures = _call(model, latents, conditions)
+        if pictures.dtype != tf.float32:
+            pictures = tf.cast(pictures, tf.float32)
+        if layout.flat:
+            pictures = pictures[..., None]
+        return tf.transpose(pictures, (0, 2, 3, 1)) if layout.channels_first else pictures
+
+    def _to_signed(self, pictures: "tf.Tensor") -> "tf.Tensor":
+        black, white = self.range
+        if self.range == ranges.SIGNED:
+            return pictures
+        return (pictures - black) * (2 / (white - black)) - 1
+
+    def _find_range(self, typed: str | None) -> ranges.Range:
+        """Returns the range typed, of this version's files, of the layers, or of drawn values."""
+        from kerasgan.backend import keras
+
+        if self.facts.version is not None:
+            if ranges.NAMES.get(typed or "", ranges.SIGNED) != ranges.SIGNED:
+                raise UserError(
+                    "A generator of kerasgan's own has its range in its file. Received: --range "
+                    f"{typed}, with {self.file}. Leave it out."
+                )
+            return ranges.SIGNED
+        if typed is not None:
+            return ranges.NAMES[typed]
+        dtype = keras.backend.standardize_dtype(self.model.outputs[0].dtype)
+        if "int" in dtype:
+            return ranges.NAMES["bytes"]
+        if (told := ranges.by_layers(self.model)) is not None:
+            if told not in ranges.NAMES.values():
+                self._remark(f"its last layers hold it to {ranges.in_words(told)}, so black and "
+                             "white are these")  # fmt: skip
+            return told
+        found = ranges.by_values(self._try(TRIED), str(self.file or self.model.name))
+        self._remark(f"its last layers tell no range; most values of {TRIED} pictures lie in "
+                     f"{ranges.in_words(found)}, so black and white are these")  # fmt: skip
+        return found
+
+    def _remark(self, found: str) -> None:
+        name = printable(str(self.file or self.model.name))
+        self.remarks.append(f"{name}: {found}. Another range: --range {'|'.join(ranges.NAMES)}.")
+
+    def try_out(self) -> None:
+        """Draws a few pictures of a file from elsewhere, to tell now what would go wrong later.
+
+        Raises:
+            UserError: it does not draw, or gives no numbers.
+        """
+        self._try(BATCH)
+
+    def _try(self, count: int) -> np.ndarray:
+        """Draws as the network does; float32, (N, H, W, C).
+
+        Raises:
+            UserError: it cannot, or its values are not finite.
+        """
+        latents = latent_space.draw(count, self.latent_dim, 0)
+        known = self.conditions.draw(count, 0).vectors() if self.conditions else None
+        rows = [latents] if known is None else [latents, known]
+        parts = zip(*map(_batches, rows), strict=True)
+        try:
+            with reading():
+                values = np.concatenate([np.asarray(self._call(self.model, *p)) for p in parts])
+        except Damaged as error:
+            raise UserError(
+                f"A generator should draw. Received: {self.file or self.model.name}, of which "
+                f"Keras says: {error}"
+            ) from error
+        if not np.isfinite(values).all():
+            raise UserError(
+                "A generator should give numbers. Received: "
+                f"{self.file or self.model.name}, which gives some that are none (NaN or infinite)."
+            )
+        return values
 
 
 def draw(
@@ -172,8 +296,10 @@ def write(path: Path, model: "keras.Model", facts: Facts | None = None, half: bo
     network_file.write(path, model, _to_json(model, facts or Facts()), half)
 
 
-def load(place: str | Path) -> SavedGenerator:
+def load(place: str | Path, range: str | None = None) -> SavedGenerator:
     """Loads a trained generator.
+
+    What was found out by a guess is said on standard error.
 
     >>> generator = saved.load("outputs/000-article-lite")
     >>> generator.draw(latents.draw(8, generator.latent_dim, seed=0)).shape
@@ -182,6 +308,7 @@ def load(place: str | Path) -> SavedGenerator:
     Args:
         place: a run's folder, any generator's `.keras` file, or the name of a generator that comes
             along, one of `pretrained.names`.
+        range: a name of `ranges.NAMES`, the values that the network gives; None to find it out.
 
     Raises:
         UserError: there is no generator at `place`, it is damaged, it is another model, or it has
@@ -191,9 +318,24 @@ def load(place: str | Path) -> SavedGenerator:
     members = network_file.check(file, KIND)
     facts = _read_facts(members, file)
     model = network_file.open_checked(file, KIND)
-    generator = SavedGenerator(model, facts, file)
-    _require_the_same(members[FACTS] or {}, model, file)
+    generator = SavedGenerator(model, facts, file, range)
+    if members[FACTS]:
+        _require_the_same(members[FACTS], model, file)
+    else:
+        generator.try_out()
+    for remark in generator.remarks:
+        print(remark, file=sys.stderr)
     return generator
+
+
+def add_range_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds `--range`, for `load`, to the parser of a command that takes a generator."""
+    flag = parser.add_argument(
+        "--range",
+        choices=ranges.NAMES,
+        help=f"values that the generator of another program gives: {ranges.CHOICES}",
+    )
+    cli.unset(flag, "what its last layers tell, else what it draws")
 
 
 def find(place: str | Path) -> Path:
@@ -212,6 +354,7 @@ def find(place: str | Path) -> Path:
             return pretrained.folder(str(place)) / GENERATOR
         places = either(["a run's folder", f"a {SUFFIX} file", *pretrained.names()])
         raise UserError(f"A generator should be {places}. Received: {path}, which does not exist.")
+    _require_known_format(path)
     file = path / GENERATOR if path.is_dir() else path
     if not file.is_file():
         raise UserError(
@@ -272,29 +415,56 @@ def _unclipped(model: "keras.Model") -> "keras.Model":
     return keras.Model(model.input, last.input, name=model.name) if clips else model
 
 
-def _require_generator(
-    model: "keras.Model", file: Path | None, conditions: Conditions | None
-) -> None:
-    """Raises UserError unless a model maps latents (N, D) to pictures (N, H, W, 1 or 3).
+def _layout(model: "keras.Model", file: Path | None, conditions: Conditions | None) -> Layout:
+    """Returns what a model reads and gives.
 
-    Where there are conditions, they should be its second input.
+    Raises:
+        UserError: it does not map latents, and conditions where there are some, to pictures.
     """
     reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    latents: Any
     latents, *others = reads if isinstance(reads, list) else [reads]
-    if (
-        others == ([(None, len(conditions.names))] if conditions else [])
-        and isinstance(latents, tuple)
-        and isinstance(gives, tuple)
-        and len(latents) == 2
-        and isinstance(latents[1], int)
-        and len(gives) == 4
-        and gives[3] in (1, 3)
-    ):
-        return
+    problem = "" if isinstance(latents, tuple) else "which reads and gives something else"
+    if not problem and others != ([(None, len(conditions.names))] if conditions else []):
+        problem = "which reads more than latents, or less than its conditions"
+    if not problem and "int" in str(model.inputs[0].dtype):
+        problem = "which reads whole numbers, such as classes"
+    if not problem and not _is_latent(latents[1:]):
+        problem = "which reads no latents"
+    found = None if problem else _pictures(gives)
+    if found is not None:
+        return Layout(latents[1:], *found)
     raise UserError(
         "A generator should map latents (N, D) to pictures (N, H, W, 1 or 3). Received: "
-        f"{file or model.name}, which maps {reads} to {gives}. Name a run or its {GENERATOR}."
+        f"{file or model.name}, {problem or _no_pictures(gives)}: it maps {reads} to {gives}."
+        f" Name a run or its {GENERATOR}."
     )
+
+
+def _no_pictures(gives: Any) -> str:
+    if isinstance(gives, tuple) and len(gives) == 2:
+        return "which gives rows of numbers, and should end in a layer Reshape((H, W, 1 or 3))"
+    return "which gives no pictures"
+
+
+def _is_latent(shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is that of a row of numbers, with more axes of length 1 perhaps."""
+    sides = [side for side in shape if side is not None]
+    return 0 < len(sides) == len(shape) and sum(side != 1 for side in sides) <= 1
+
+
+def _pictures(gives: Any) -> tuple[int | None, int | None, int, bool, bool] | None:
+    """Reads height, width, channels, whether these come first, and whether they have no axis."""
+    if not isinstance(gives, tuple):
+        return None
+    match gives[1:]:
+        case (height, width, 1 | 3 as channels):
+            return height, width, channels, False, False
+        case (1 | 3 as channels, height, width):
+            return height, width, channels, True, False
+        case (int(height), int(width)) if min(height, width) > 1:
+            return height, width, 1, False, True
+    return None
 
 
 def _shape(model: "keras.Model") -> dict[str, Any]:
@@ -326,6 +496,19 @@ def _require_the_same(value: dict[str, Any], model: "keras.Model", file: Path) -
                 f"A generator's {FACTS} should fit its network. Received: {file}, with {name} "
                 f"{printable(str(value[name]))} for {shown}."
             )
+
+
+def _require_known_format(path: Path) -> None:
+    """Raises UserError for a file or folder that is a network in another format, or is none."""
+    fact = formats.explain(path)
+    if fact is None and path.is_file() and path.suffix != SUFFIX:
+        fact = f"which is a file of another kind. Name a run or a {SUFFIX} file."
+    elif fact is not None:
+        fact = f"which is {fact}"
+    if fact is not None:
+        raise UserError(
+            f"A generator should be a run's folder or a {SUFFIX} file. Received: {path}, {fact}"
+        )
 
 
 def _read_facts(members: dict[str, Any], file: Path) -> Facts:

@@ -1,7 +1,12 @@
-"""Words for messages: names that may hold anything, counts, sizes."""
+"""Words for messages: names that may hold anything, paths to type, counts, sizes."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Sequence
+
+WINDOWS = os.name == "nt"
+PLAIN = "_./:=+-" + ("\\" if WINDOWS else "")  # beside letters and digits, in a word not quoted
 
 
 def printable(text: str) -> str:
@@ -9,6 +14,27 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Writes a path as it is typed in a command, for POSIX shells or for cmd.exe and PowerShell.
+
+    Quotes are double ones, the only kind that cmd.exe knows, and stand only where they are needed.
+    No form of a dollar sign suits both shells of Windows: cmd.exe is known by what it sets for
+    the programs that it starts.
+    """
+    text = os.fspath(path)
+    if text.startswith(("-", "~")):  # else it were a flag, or somebody's home
+        text = os.path.join(".", text)
+    if text and all(char.isalnum() or char in PLAIN for char in text):
+        return text
+    if not WINDOWS:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        escaped = re.sub(r"([$`!])", r'"\\\1"', escaped)  # `!` is an earlier command in quotes
+    else:
+        escaped = text if "PROMPT" in os.environ else re.sub("([$`])", r"`\1", text)
+        escaped += "\\" if text.endswith("\\") else ""
+    return printable(f'"{escaped}"')
 
 
 def plural(count: int, noun: str) -> str:

@@ -5,14 +5,16 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasgan import cli, data, growth, pretrained, recipes, saved
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
+from kerasgan.files import check_place
 from kerasgan.recipes import PRESETS, Recipe
 from kerasgan.recipes.rules import POSITIVE
-from kerasgan.runs import Run, begin_run
+from kerasgan.runs import OUTPUTS, Run, begin_run
+from kerasgan.text import quoted
 
 if TYPE_CHECKING:
     from kerasgan.data import Pictures
@@ -35,6 +37,7 @@ class Job:
         start: of the weights to begin with; None for fresh ones.
         minutes: that the training should take, which gives the recipe its `iters`; None where
             those are known.
+        repeated: fields of the request that have to be typed again to go on, see `Run.repeated`.
     """
 
     recipe: Recipe
@@ -43,6 +46,7 @@ class Job:
     run: Run | None = None
     start: Path | None = None
     minutes: float | None = None
+    repeated: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +90,7 @@ def work(job: Job, pictures: "Pictures", dry: bool) -> int:
             return 0
         evaluator = build_evaluator(gan.recipe, pictures)
         run = job.run or begin(gan, pictures, job.out, started)
+        run.repeated = job.repeated
         return train(gan, pictures, run, evaluator)
     except tf.errors.ResourceExhaustedError as error:
         raise exhausted(error, job.recipe) from error
@@ -115,28 +120,29 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     source = add(
-        "--data", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, .npy), .parquet "
-        f"file, {', '.join(data.WORDS)}", metavar="SOURCE",
+        "--data", action="append", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, "
+        f".npy), .parquet file, list of paths (.txt), {', '.join(data.WORDS)}; several times: one "
+        "set of all", metavar="SOURCE",
     )  # fmt: skip
     cli.unset(source, "data/ if it has any, else built-in")
-    limit = add("--limit", type=int, help="use the first N pictures only", metavar="N")
+    limit = add("--limit", type=int, help="use N pictures only, as many of each class", metavar="N")
     cli.unset(limit, "all")
     crop = add(
         "--crop", choices=data.CROPS, help="cut of the pictures; face finds and cuts every face"
     )
     cli.unset(crop, "auto, the tutorial's for 178x218, else the centre square")
-    cache = add("--cache", type=Path, help="where prepared pictures are kept", metavar="DIR")
+    cache = add("--cache", type=cli.path, help="where prepared pictures are kept", metavar="DIR")
     cli.unset(cache, str(data.CACHE))
     preset = add("--preset", choices=["auto", *PRESETS], default="auto", help="named recipe")
     cli.unset(preset, "auto, article with a GPU and article-lite without")
     add(
-        "--like", type=Path, help="take the recipe of this run instead of a preset's, with all "
+        "--like", type=cli.path, help="take the recipe of this run instead of a preset's, with all "
         "that was settled in it, such as --iters and --precision; typed flags override it",
         metavar="RUN",
     )  # fmt: skip
     add(
-        "--start-from", type=Path, help="begin with the networks of this run, or of one that comes "
-        f"along{known()}, instead of fresh ones; for sets of a few hundred pictures",
+        "--start-from", type=cli.path, help="begin with the networks of this run, or of one that "
+        f"comes along{known()}, instead of fresh ones; for sets of a few hundred pictures",
         metavar="RUN",
     )  # fmt: skip
     add(
@@ -144,10 +150,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--iters follows from it and is kept in the run", metavar="N",
     )  # fmt: skip
     target = parser.add_mutually_exclusive_group()
-    out = target.add_argument("--out", type=Path, help="new run folder", metavar="DIR")
+    out = target.add_argument("--out", type=cli.path, help="new run folder", metavar="DIR")
     cli.unset(out, "outputs/NNN-PRESET")
     target.add_argument(
-        "--resume", type=Path, help="go on with this run, exactly where it was", metavar="RUN"
+        "--resume", type=cli.path, help="go on with this run, exactly where it was", metavar="RUN"
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done, how long it would take "
@@ -217,20 +223,35 @@ def typed_base(args: argparse.Namespace) -> Recipe:
     return pick_preset() if args.preset == "auto" else PRESETS[args.preset]
 
 
-def plan(args: argparse.Namespace) -> Job:
-    """Resolves what a new run will be: its recipe, its pictures and its folder."""
+def check_places(args: argparse.Namespace) -> None:
+    """Raises UserError where a new run could not be written, before anything is done for it."""
     if args.out:
         Run(args.out).require_new()
+    else:
+        check_place(OUTPUTS, "The folder of runs", "Type --out DIR", folder=True)
+
+
+def plan(args: argparse.Namespace) -> Job:
+    """Resolves what a new run will be: its recipe, its pictures and its folder."""
+    check_places(args)
     typed = recipes.overrides(args)
     if args.minutes and typed.get("stages", "auto") != "auto":
         typed["iters"] = NOT_YET  # typed stages may well be longer than the preset's training
     recipe = recipes.apply(base_recipe(args), typed)
-    source = args.data
-    if source is None:
-        source = data.find_source()
-        print(f"No --data: taking {describe_source(source)}.")
-    request = dataclasses.replace(data.Request(source), **data.typed_fields(args))
-    return Job(recipe, request, out=args.out, start=args.start_from, minutes=args.minutes)
+    asked = data.typed_fields(args)
+    if "source" not in asked:
+        asked["source"] = data.find_source()
+        print(f"No --data: taking {describe_source(asked['source'])}.")
+    request = data.Request(**asked)
+    repeated = {name: value for name, value in asked.items() if name == "cache"}
+    return Job(
+        recipe,
+        request,
+        out=args.out,
+        start=args.start_from,
+        minutes=args.minutes,
+        repeated=repeated,
+    )
 
 
 def read_start(place: Path) -> Recipe:
@@ -276,6 +297,8 @@ def resume(args: argparse.Namespace) -> Job:
     """
     run = Run(args.resume)
     old = run.read_recipe()
+    if not args.dry_run:
+        check_place(run.folder, "A run to resume", "Copy it to another place", folder=True)
     if args.preset not in ("auto", old.preset):
         raise UserError(
             f"A resumed run should keep its preset. Received: --preset {args.preset}, with "
@@ -287,7 +310,8 @@ def resume(args: argparse.Namespace) -> Job:
             f"A resumed run should keep its recipe. Received: {', '.join(changes)}. "
             "Leave these out, or start a new run."
         )
-    return Job(new, run.read_request(data.typed_fields(args)), run=run)
+    typed = data.typed_fields(args)
+    return Job(new, run.read_request(typed), run=run, repeated=typed)
 
 
 def pick_preset() -> Recipe:
@@ -304,7 +328,7 @@ def pick_preset() -> Recipe:
 
 def describe_source(source: str) -> str:
     """Names a source found without --data."""
-    if source == data.BUILT_IN:
+    if source == data.SET + data.BUILT_IN:
         return "the built-in faces (drawn by code; put pictures into data/ to train on those)"
     return f"the pictures in {source}"
 
@@ -374,7 +398,7 @@ def train(gan: "GAN", pictures: "Pictures", run: Run, evaluator: "Evaluator | No
               "--on-collapse warn --patience 0")  # fmt: skip
     best = f" The best generator: {run.best_generator}." if run.best_generator.exists() else ""
     print(f"Done: {int(gan.iteration):,} iterations.{best} See {run.control}, {run.losses}; then "
-          f"type python -m kerasgan.gif {run.folder}")  # fmt: skip
+          f"type python -m kerasgan.gif {quoted(run.folder)}")  # fmt: skip
     return 0
 
 

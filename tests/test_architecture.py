@@ -18,11 +18,11 @@ FLOORS = {
     for number, parts in enumerate(
         [
             ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
-            ["cli", "files", "conditions"],
+            ["cli", "files", "conditions", "formats"],
             ["recipes", "images"],
             ["backend", "pace", "pretrained"],
             ["data", "watch", "animation", "network_file"],
-            ["plots", "log"],
+            ["plots", "log", "ranges"],
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"],
             ["critic", "saved"],
             ["drawing", "scorer", "verdicts"],
@@ -88,8 +88,8 @@ def test_a_sample_needs_few_modules():
     loaded = {module.removeprefix("kerasgan.") for module in done.stdout.split()}
     assert loaded == {
         *("kerasgan", "sample", "saved", "drawing", "animation"),
-        *("cli", "conditions", "errors", "files", "images", "latents", "text"),
-        *("network_file", "pretrained"),
+        *("cli", "conditions", "errors", "files", "formats", "images", "latents"),
+        *("network_file", "pretrained", "ranges", "text"),
     }
 
 

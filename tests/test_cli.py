@@ -1,8 +1,12 @@
 """What every command shares."""
 
+import ast
 import errno
+import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +41,45 @@ def test_a_full_disk_is_one_line(capsys):
 def test_a_mistake_of_ours_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(failing(ZeroDivisionError()), [])
+
+
+def test_a_path_is_read_in_one_way(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("USERPROFILE", "/home/me")
+    parser = cli.Parser(prog="x")
+    parser.add_argument("--out", type=cli.path)
+
+    def read(text):
+        return parser.parse_args([f"--out={text}"]).out
+
+    assert read("~/a") == Path("/home/me/a") and read("~") == Path("/home/me")
+    assert read("./~") == Path("~") and read("a/~/b") == Path("a/~/b")
+    assert read("a b/") == Path("a b") and read(".") == Path(".")
+    for none in ("", "a\0b"):
+        with pytest.raises(UserError, match="argument --out: A path should have characters"):
+            read(none)
+
+
+@pytest.mark.parametrize("command", ["train", "gif", "sample", "evaluate", "data.__main__"])
+def test_every_path_of_a_command_is_read_so(command):
+    parser = importlib.import_module(f"kerasgan.{command}").build_parser()
+    kinds = {action.dest: action.type for action in parser._actions}
+    assert Path not in kinds.values()
+    assert cli.path in kinds.values()
+
+
+PRINTED = re.compile(r"pip install '|python -m [\w.]+ [^\n`]*'|shlex|\bexport [A-Z_]+=")
+
+
+@pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.rglob("*.py")), ids=str)
+def test_no_command_is_printed_that_some_shell_does_not_know(path):
+    """cmd.exe knows no single quotes, and only POSIX shells know `export`."""
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not [text for text in strings if PRINTED.search(text)]
 
 
 def test_success_is_zero():

@@ -22,8 +22,8 @@ from kerasgan.data import __main__ as command
 from kerasgan.data import cache as cache_module
 from kerasgan.data import folder as folder_module
 from kerasgan.data import prepare
+from kerasgan.data.classes import find_classes
 from kerasgan.data.decode import Decoded
-from kerasgan.data.source import find_labels
 from kerasgan.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -147,7 +147,7 @@ def test_bad_files_are_named_and_the_others_kept_in_order(faces: Path) -> None:
     (faces / "a.jpeg").write_bytes(b"")
     (faces / "b" / "b.png").write_bytes(b"dear diary")
     (faces / "b" / "d.png").write_bytes((faces / "a.png").read_bytes()[:-30])
-    Image.new("L", (5, 90)).save(faces / "bb.gif")
+    Image.new("L", (3, 90)).save(faces / "bb.gif")
     (faces / "broken.bmp").symlink_to(faces / "nowhere.bmp")
     os.mkfifo(faces / "pipe.png")
     (faces / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
@@ -157,13 +157,13 @@ def test_bad_files_are_named_and_the_others_kept_in_order(faces: Path) -> None:
     assert pictures.rejected == 7
     found = rejected(pictures)
     assert found[3][0] == "b/d.png" and found[3][1].startswith("damaged: ")
-    assert found[:3] + found[4:] == [
+    assert found[6][0] == "phone.heic" and found[6][1].startswith("damaged: ")
+    assert found[:3] + found[4:6] + found[7:] == [
         ["path", "reason"],
         ["a.jpeg", "empty file"],
         ["b/b.png", "not a picture in a known format"],
-        ["bb.gif", "too small: 5x90"],
+        ["bb.gif", "too small: 3x90"],
         ["broken.bmp", "cannot be read: No such file or directory"],
-        ["phone.heic", "not a picture in a known format"],
         ["pipe.png", "not a file but a pipe or a device"],
     ]
     assert data.describe(pictures) == (
@@ -267,7 +267,8 @@ def test_one_picture_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
     [
         ("nowhere", {}, "does not exist"),
         ("file.zip", {}, "should be a whole zip or tar file"),
-        ("file.txt", {}, "is a file of another kind"),
+        ("file.doc", {}, "is a file of another kind"),
+        ("file.txt", {}, r"none of whose lines names a file: dear diary\."),
         ("x" * 5000, {}, "does not exist"),
         ("a\0b", {}, "does not exist"),
         (".", {"size": 0}, r"4 to 1024 pixels\. Received: 0"),
@@ -286,6 +287,7 @@ def test_mistakes_have_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file.zip").write_bytes(b"PK")
+    Path("file.doc").write_text("dear diary")
     Path("file.txt").write_text("dear diary")
     with pytest.raises(UserError, match=message) as caught:
         data.load(source, **{"size": 16, **options})
@@ -337,6 +339,7 @@ import sys, time
 from pathlib import Path
 from kerasgan import data
 from kerasgan.data import prepare
+from kerasgan.data.classes import find_classes
 original = prepare.decode
 def slow(*arguments):
     print("decoding", flush=True)
@@ -380,10 +383,10 @@ def test_interrupted_process_leaves_no_cache(faces: Path) -> None:
 
 def test_find_source(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    assert data.find_source(folder) == "built-in"
+    assert data.find_source(folder) == "set:built-in"
     add(folder, "cache/x.png")
     (folder / "readme.txt").write_text("no picture")
-    assert data.find_source(folder) == "built-in"
+    assert data.find_source(folder) == "set:built-in"
     add(folder, "some/where/x.png")
     assert data.find_source(folder) == str(folder)
 
@@ -429,7 +432,7 @@ def test_class_folders_give_labels(tmp_path: Path) -> None:
     ],
 )
 def test_labels_of_paths(names: list[str], classes: list[str], labels: list[int]) -> None:
-    assert find_labels(names) == (classes, labels)
+    assert find_classes(names)[:2] == (classes, labels)
 
 
 def test_rejected_and_left_out_pictures_keep_the_labels_in_step(tmp_path: Path) -> None:
@@ -437,8 +440,8 @@ def test_rejected_and_left_out_pictures_keep_the_labels_in_step(tmp_path: Path) 
         add(tmp_path / "faces", name, number)
     (tmp_path / "faces" / "a" / "1.png").write_bytes(b"no picture")
     pictures = load(tmp_path / "faces", limit=3)
-    assert values(pictures) == [1, 2, 3]
-    assert pictures.table.labels.tolist() == [0, 1, 1]
+    assert values(pictures) == [2, 4, 1]  # the last stands in for the rejected one
+    assert pictures.table.labels.tolist() == [1, 2, 0]
     assert pictures.label_names == ["a", "b", "c"]
 
 

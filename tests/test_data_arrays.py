@@ -97,16 +97,45 @@ def test_labels_lie_beside_the_pictures(tmp_path: Path) -> None:
     pictures = load(save(tmp_path / "a.npz", **arrays))
     assert pictures.label_names == ["3", "7"]
     assert pictures.table.labels.tolist() == [1, 0, 1, 0]
-    assert data.describe(pictures).endswith(", in 2 classes")
+    assert ", in 2 classes" in data.describe(pictures)
+    assert "x_train alone was read, not x_test" in data.describe(pictures)
 
 
 @pytest.mark.parametrize(
-    "labels", [np.arange(3), np.eye(4, dtype=int), np.array(["a", "b", "a", "b"]), np.ones(4)]
+    ("labels", "names", "expected"),
+    [
+        (np.array([7, 3, 7, 3], np.int8), ["3", "7"], [1, 0, 1, 0]),
+        (np.array([[1.0], [0.0], [1.0], [10.0]], np.float32), ["0", "1", "10"], [1, 0, 1, 2]),
+        (np.array([True, False, True, True]), ["False", "True"], [1, 0, 1, 1]),
+        (np.eye(4, dtype=int)[[2, 0, 0, 2]], ["0", "2"], [1, 0, 0, 1]),
+        (np.eye(3, dtype=np.float32)[[0, 1, 2, 1]], ["0", "1", "2"], [0, 1, 2, 1]),
+        (np.array(["Eve", "Adam", "Eve", "Eve"]), ["Adam", "Eve"], [1, 0, 1, 1]),
+        (np.array(["Zoë".encode(), b"Adam", b"Adam", b"Adam"]), ["Adam", "Zoë"], [1, 0, 0, 0]),
+    ],
+)
+def test_kinds_of_labels(
+    tmp_path: Path, labels: np.ndarray, names: list[str], expected: list[int]
+) -> None:
+    pictures = load(save(tmp_path / "a.npz", x=FOUR, y=labels))
+    assert pictures.label_names == names
+    assert pictures.table.labels.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.arange(3),
+        np.array([0.5, 1, 2, 3]),
+        np.array([np.nan, 1, 2, 3]),
+        np.array([[1, 1], [0, 1], [1, 0], [0, 1]]),  # attributes perhaps
+        np.ones(4),
+        np.array([{}] * 4, object),
+    ],
 )
 def test_what_is_no_label_is_said(tmp_path: Path, labels: np.ndarray) -> None:
     pictures = load(save(tmp_path / "a.npz", x=FOUR, y=labels))
     assert pictures.label_names == [] and len(pictures.pixels) == 4
-    assert "no labels: y with (" in data.describe(pictures)
+    assert "no labels: y with " in data.describe(pictures)
 
 
 def test_the_only_array_of_pictures_needs_no_name(tmp_path: Path) -> None:
@@ -125,18 +154,16 @@ def test_pictures_out_of_range_cost_themselves_alone(tmp_path: Path) -> None:
         ["2", "values that are not finite"]
     ]
     integers = FOUR.astype(np.int32)
-    integers[0, 0, 0, 0], integers[3, 0, 0, 0] = -1, 256
+    integers[0, 0, 0, 0] = 10**6
     pictures = load(save(tmp_path / "b.npy", integers))
-    np.testing.assert_array_equal(pictures.pixels, FOUR[1:3])
-    assert [reason for _, reason in rejected(pictures)] == [
-        "values out of range: -1 to 255",
-        "values out of range: 0 to 256",
-    ]
+    np.testing.assert_array_equal(pictures.pixels, FOUR[1:])
+    reason = "values out of range: 0 to 1e+06, not 0 to 255"
+    assert rejected(pictures) == [["0", reason]]
 
 
 def test_nothing_finite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = save(tmp_path / "a.npy", np.full((3, 20, 20), np.nan, np.float32))
-    assert "3 rejected (values that are not finite: 3)" in refused(path, capsys)
+    path = save(tmp_path / "a.npy", np.full((5, 20, 20), np.nan, np.float32))
+    assert "5 rejected (values that are not finite: 5)" in refused(path, capsys)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +191,69 @@ def test_wrong_shapes_and_kinds(
     assert "should have shape (N, H, W)" in line and f"with {array.shape} of" in line
 
 
+ONE = "It looks like one picture: save it as a PNG file, or several in one array, np.stack("
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "hint"),
+    [
+        ((64, 64, 3), ONE),
+        ((218, 178, 3), ONE),
+        ((64, 64, 4), ONE),
+        ((64, 64, 1), ONE),
+        ((64, 50), ONE),
+        ((218, 178), ONE),
+        ((64, 64), ONE),
+        ((3, 64, 48), ONE),
+        ((3, 64, 48), "for 3 grey pictures save array[..., None]"),
+        ((100, 784), "For rows of 28x28 grey pixels, save array.reshape(-1, 28, 28)."),
+        ((50, 12288), "array.reshape(-1, 64, 64, 3), or array.reshape(-1, 3, 64, 64) where"),
+        ((64, 64, 100), "For pictures along the last axis, save np.moveaxis(array, -1, 0)"),
+        ((32, 32, 3, 50), "For pictures along the last axis, save np.moveaxis(array, -1, 0)"),
+        ((32, 32, 3, 3), "For pictures along the last axis, save np.moveaxis(array, -1, 0)"),
+        ((2, 5, 20, 20, 3), "save array.reshape(-1, *array.shape[2:])"),
+        ((0, 64, 64, 3), "It is empty."),
+    ],
+)
+def test_what_a_shape_may_mean_is_said(
+    tmp_path: Path,
+    shape: tuple[int, ...],
+    hint: str,
+    packed: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    array = np.zeros(shape, np.uint8)
+    path = save(tmp_path / "a.npz", x=array) if packed else save(tmp_path / "a.npy", array)
+    line = refused(path, capsys)
+    assert f"with {shape} of uint8" in line and hint in line
+
+
+@pytest.mark.parametrize(
+    "shape", [(9, 64, 48), (64, 64, 64), (4, 20, 20), (1, 20, 20), (2, 4, 20, 20), (20, 20, 20, 3)]
+)
+def test_shapes_of_pictures(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    assert len(load(save(tmp_path / "a.npy", np.full(shape, 9, np.uint8))).pixels) == shape[0]
+
+
+def test_fields_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    array = np.zeros((5, 20, 20), [("face", "u1"), ("mask", "u1")])
+    assert "Save one of its fields, array['face']" in refused(
+        save(tmp_path / "a.npy", array), capsys
+    )
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_pickled_objects(tmp_path: Path, kind: type, capsys: pytest.CaptureFixture[str]) -> None:
+    if kind is dict:
+        array = np.array({"images": FOUR}, object)
+    else:
+        array = np.empty(2, object)
+        array[:] = [RAMP, RAMP[:10]]
+    line = refused(save(tmp_path / "a.npy", array), capsys)
+    assert "it holds Python objects" in line and "(np.stack), or the pictures as PNG files" in line
+
+
 class Bait:
     """Calls `open` where it is unpickled."""
 
@@ -184,11 +274,10 @@ def test_objects_are_not_unpickled(
     assert not (tmp_path / "bitten").exists()
 
 
-def test_labels_of_objects_are_not_unpickled(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_labels_of_objects_are_not_unpickled(tmp_path: Path) -> None:
     baits = np.array([Bait(tmp_path / "bitten")] * 4, object)
-    assert "Python objects" in refused(save(tmp_path / "a.npz", x=FOUR, y=baits), capsys)
+    pictures = load(save(tmp_path / "a.npz", x=FOUR, y=baits, names=baits))
+    assert "no labels: y with (4,) of object for 4 pictures" in data.describe(pictures)
     assert not (tmp_path / "bitten").exists()
 
 

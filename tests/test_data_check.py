@@ -123,7 +123,8 @@ def test_attributes_are_summed_up(tmp_path: Path) -> None:
 
 def test_the_limit_counts_usable_pictures(odd: Path) -> None:
     report, _ = checked(odd, limit=3)
-    assert 3 <= report.pictures <= 4 and "broken" not in report.findings
+    assert report.pictures == 3 and report.labels == {"her": 2, "him": 1}
+    assert [name for name, _ in report.findings["broken"]] == ["him/empty.png"]
 
 
 def test_faces_are_looked_for_in_some(odd: Path) -> None:
@@ -158,6 +159,23 @@ def test_command(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[0] == ["finding", "picture", "detail"]
     assert ["broken", "him/empty.png", "empty file"] in rows and len(rows) == 8
     assert sorted(path.suffix for path in cache.iterdir()) == [".csv", ".png"]  # no cache
+
+
+@pytest.mark.parametrize("sheet", ["x.csv", "x", "folder.png", "file/x.png", "/dev/full/x.png"])
+def test_the_sheets_place_is_looked_at_before_the_work(
+    odd: Path,
+    sheet: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    assert command.main([str(odd), "--check", "--sheet", sheet]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "`--sheet` should" in printed.err
+    assert printed.err.count("\n") == 1
 
 
 def test_command_on_nothing_usable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ READERS: list[tuple[Callable[[Path], Path], object, str]] = [
     (make_folder, decode, "resize"),
     (make_folder, prepare, "decode"),
     (make_zip, archive, "clean"),
-    (make_zip, archive, "find_labels"),
+    (make_zip, archive, "find_known"),
     (make_zip, archive, "Item"),
     (make_zip, decode, "to_channels"),
     (make_tar, archive, "wanted"),

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from kerasgan.data.decode import Rejected, check_dimensions, crop_box, decode, resize
+from kerasgan.data.decode import (
+    Rejected,
+    check_dimensions,
+    crop_box,
+    decode,
+    open_upright,
+    resize,
+)
 
 
 def save(path: Path, picture: Image.Image | np.ndarray, **options: object) -> str:
@@ -222,12 +229,12 @@ def big_png_header(width: int, height: int) -> bytes:
     [
         (b"", "not a picture in a known format"),
         (b"dear diary", "not a picture in a known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n", "not a picture in a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n", "a drawing, not pixels"),
         (jpeg(Image.effect_noise((64, 64), 50))[:-900], "damaged: "),
         (big_png_header(30_000, 30_000), "too large"),
         (big_png_header(10_000, 9_500), "too large: 10000x9500"),
         (jpeg(Image.new("L", (1, 5000))), "too small: 1x5000"),
-        (jpeg(Image.new("L", (15, 40))), "too small: 15x40"),
+        (jpeg(Image.new("L", (3, 12))), "too small: 3x12"),
         (jpeg(Image.new("L", (20, 5000))), "too narrow: 20x5000"),
     ],
 )
@@ -261,5 +268,63 @@ def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path) -> None:
 
 
 def test_smallest_and_narrowest_that_pass() -> None:
-    check_dimensions(16, 160)
+    check_dimensions(4, 40)
     check_dimensions(8192, 8192)
+
+
+@pytest.mark.parametrize("side", [4, 5, 8, 15])
+def test_pictures_of_the_smallest_sizes(side: int) -> None:
+    for kind in ("PNG", "JPEG", "BMP"):
+        file = io.BytesIO()
+        Image.new("RGB", (side, side), "red").save(file, kind)
+        same = decode(file.getvalue(), side)
+        assert same.pixels.shape == (side, side, 3) and not same.enlarged
+        assert abs(same.pixels.astype(int) - RED).max() <= 3
+        assert decode(file.getvalue(), 64).enlarged
+
+
+def claimed_jpeg(width: int, height: int, **options: object) -> bytes:
+    """A JPEG whose head claims any size, with the data of a smaller one."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "JPEG", **options)
+    data = bytearray(file.getvalue())
+    frame = data.index(b"\xff\xc2" if options else b"\xff\xc0")
+    data[frame + 5 : frame + 9] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(data)
+
+
+def flat_jpeg(width: int, height: int) -> bytes:
+    """A whole grey JPEG of any size, made without its pixels: blocks that are all the same."""
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 200).save(file, "JPEG")
+    data = bytearray(file.getvalue())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    scan = data.index(b"\xff\xda") + 2 + 8
+    blocks = (width // 8) * (height // 8)  # 00 no change, 1010 the end of a block: 6 bits
+    first = np.unpackbits(np.frombuffer(bytes(data[scan:-2]), np.uint8))
+    length = next(n for n in range(1, len(first) + 1) if first[n:].all())  # what follows pads
+    block, padding = np.array([0, 0, 1, 0, 1, 0], np.uint8), np.ones(8, np.uint8)
+    bits = np.concatenate([first[:length], np.tile(block, blocks - 1), padding])
+    packed = np.packbits(bits[: len(bits) // 8 * 8]).tobytes()
+    return bytes(data[:scan]) + packed + b"\xff\xd9"
+
+
+@pytest.mark.filterwarnings("error")  # of large pictures, too
+@pytest.mark.parametrize("size", [(12_000, 9_000), (16_320, 12_240)])
+def test_large_photographs_are_judged_by_what_is_decoded(size: tuple[int, int]) -> None:
+    file = flat_jpeg(*size)
+    assert (decode(file, 32).pixels == 200).all()
+    upright = open_upright(file)  # as for faces
+    assert (upright.width, upright.height) == size
+    assert upright.image.size == (size[0] // 2, size[1] // 2)
+
+
+def test_bombs_stay_refused() -> None:
+    for options in ({"progressive": True}, {"progressive": True, "subsampling": 0}):
+        with pytest.raises(Rejected, match="^too large: 40000x40000"):
+            decode(claimed_jpeg(40_000, 40_000, **options), 32)
+    with pytest.raises(Rejected, match="^damaged"):
+        decode(claimed_jpeg(65_000, 65_000), 32)
+    with pytest.raises(Rejected, match="^too narrow"):
+        decode(claimed_jpeg(65_000, 5_000), 32)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
+from kerasgan.data.__main__ import main
 from kerasgan.data.export import export, file_names
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
@@ -135,6 +136,30 @@ def test_target_in_use(tmp_path: Path, labelled: Path, name: str) -> None:
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("target", ["file/x", "/dev/full/x.zip", "/dev/full"])
+def test_a_place_that_cannot_be_written_costs_no_work(
+    tmp_path: Path, labelled: Path, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert main([str(labelled), "--size", "16", "--export", target]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "--export should" in printed.err
+    assert printed.err.count("\n") == 1 and not (tmp_path / "data").exists()
+
+
+def test_export_into_the_current_folder(
+    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    number = here.stat().st_ino
+    assert main([str(labelled), "--size", "16", "--export", "."]) == 0  # its cache is in it, too
+    assert here.stat().st_ino == number and (here / "pictures.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 def test_full_disk_leaves_no_half_export(
     tmp_path: Path, labelled: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -149,3 +174,13 @@ def test_full_disk_leaves_no_half_export(
     with pytest.raises(UserError, match="No space left on device"):
         export(pictures, tmp_path / name)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("target", ["out", "out.zip"])
+@pytest.mark.parametrize("size", [4, 8])
+def test_the_smallest_sizes_read_back(tmp_path: Path, size: int, target: str) -> None:
+    first = load(Path("built-in"), tmp_path / "cache", size=size, limit=3)
+    export(first, tmp_path / target)
+    again = load(tmp_path / target, tmp_path / "cache", size=size)
+    np.testing.assert_array_equal(again.pixels, first.pixels)
+    assert again.rejected == 0

@@ -152,7 +152,7 @@ def test_threads_write_whole_lines(tmp_path: Path) -> None:
 def test_without_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     monkeypatch.setitem(sys.modules, "mtcnn", None)
-    with pytest.raises(UserError, match=r"pip install 'kerasgan\[faces\]'"):
+    with pytest.raises(UserError, match=r"pip install \"kerasgan\[faces\]\""):
         data.load(str(tmp_path), size=32, crop="face", cache=tmp_path / "cache")
 
 

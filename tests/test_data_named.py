@@ -488,7 +488,7 @@ def test_without_the_libraries(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(UserError, match=rf"import of {library}.*pip install 'kerasgan\[sets\]'$"):
+    with pytest.raises(UserError, match=rf"import of {library}.*pip install \"kerasgan\[sets\]\"$"):
         fetch("digits", tmp_path)
     assert not hub.requests
 

@@ -284,7 +284,7 @@ print("pyarrow" in sys.modules)
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.parquet", {"image": pictures(2)})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"pip install 'kerasgan\[sets\]'$"):
+    with pytest.raises(UserError, match=r"pip install \"kerasgan\[sets\]\"$"):
         open_parquet(str(path))
 
 

@@ -60,10 +60,10 @@ def test_pixels_may_be_given(tmp_path: Path) -> None:
 
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("dear diary")
-    Image.new("L", (9, 9)).save(tmp_path / "small.png")
+    Image.new("L", (3, 9)).save(tmp_path / "small.png")
     for name, why in (
         ("text.jpg", "not a picture in a known format"),
-        ("small.png", "too small: 9x9"),
+        ("small.png", "too small: 3x9"),
         ("none.png", "no longer there"),
     ):
         with pytest.raises(UserError) as caught:

@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,9 @@ def test_content_of_the_same_size_and_time_is_noticed(faces: Path) -> None:
 def request(faces: Path) -> dict[str, object]:
     """What `load` asks for."""
     options = {"size": 16, "limit": None, "crop": "auto", "channels": 3, "seed": 0}
-    return {"format": FORMAT, "detector": None, "source": str(faces), **options}
+    heic = find_spec("pillow_heif") is not None
+    method = {"format": FORMAT, "detector": None, "heic": heic}
+    return {**method, "source": str(faces), **options}
 
 
 def test_request_of_the_tests_is_that_of_load(faces: Path) -> None:

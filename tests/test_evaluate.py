@@ -1,7 +1,10 @@
 """The command from end to end on tiny generators, its report, and what users get wrong."""
 
 import dataclasses
+import errno
 import json
+import os
+import pathlib
 import random
 import shutil
 import sys
@@ -252,13 +255,99 @@ def test_what_to_measure_should_exist_and_say_its_data(run, tmp_path, capsys):
     assert "has none yet" in capsys.readouterr().err
 
 
+def photographs(folder, sides):
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(16):
+        picture = Image.fromarray(rng.integers(0, 255, (3, 4, 3), np.uint8))
+        picture.resize(sides).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"), [((1300, 1100), 1024), ((40, 30), 30), ((1100, 1024), 1024)]
+)
+def test_photographs_are_read_at_a_size_that_there_is(tmp_path, network, sides, size):
+    folder = photographs(tmp_path / "photographs", sides)
+    command(folder, "--data", folder, "-n", 8, "--features", "face", cache=tmp_path / "c")
+    report = read(tmp_path / "photographs-evaluation.json")
+    assert report["protocol"]["size"] == f"{size}x{size}x3"
+
+
+def test_a_generator_too_large_to_measure_names_no_flag(reals, tmp_path, network, capsys):
+    inputs = keras.Input((DIM,))
+    x = keras.layers.UpSampling2D(1025)(keras.layers.Reshape((1, 1, DIM))(inputs))
+    keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="tanh")(x)).save(tmp_path / "a.keras")
+    command(tmp_path / "a.keras", "--data", reals, cache=tmp_path / "c", code=2)
+    error = capsys.readouterr().err
+    assert "1025x1025" in error and "--size" not in error and error.count("\n") == 1
+
+
+def test_a_folder_of_pictures_named_by_a_dot(reals, tmp_path, network, monkeypatch, capsys):
+    monkeypatch.chdir(reals)
+    command(".", "--data", ".", "-n", 8, cache=tmp_path / "c")
+    assert read(tmp_path / "reals-evaluation.json")["generated"]["count"] == 8
+    (reals / "sub").mkdir()
+    (tmp_path / "reals-evaluation.json").unlink()
+    monkeypatch.chdir(reals / "sub")
+    command("..", "--data", "..", "-n", 8, cache=tmp_path / "c")
+    assert (tmp_path / "reals-evaluation.json").exists()
+    assert len(list(reals.iterdir())) == 25
+
+
+def test_a_run_named_by_a_dot(run, reals, tmp_path, network, monkeypatch):
+    monkeypatch.chdir(run)
+    command(".", "--data", reals, "-n", 8, "--sheet", cache=tmp_path / "c")
+    assert (run / "evaluation.json").exists() and (run / "memorisation.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "fact"),
+    [
+        (["--out", "folder.json"], "folder.json, which is a folder"),
+        (["--out", "file/x.json"], "which lies in something that is no folder"),
+        (["--out", "/dev/full/x.json"], "which lies in something that is no folder"),
+        (["--sheet", "--out", "y.json"], "y-memorisation.png, which is a folder"),
+    ],
+)
+def test_places_are_looked_at_before_the_work(
+    run, reals, tmp_path, monkeypatch, capsys, flags, fact
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "y-memorisation.png").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(evaluate, "measure", lambda args: pytest.fail("it measured"))
+    command(run, "--data", reals, *flags, cache=tmp_path / "c", code=2)
+    error = capsys.readouterr().err
+    assert fact in error and error.count("\n") == 1 and "Type --out FILE.json" in error
+
+
+def test_what_was_measured_is_shown_though_it_cannot_be_written(
+    run, reals, tmp_path, network, monkeypatch, capsys
+):
+    write_text = pathlib.Path.write_text
+
+    def full(path, *rest, **more):
+        if path.name.startswith(".evaluation"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_text(path, *rest, **more)
+
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    command(run, "--data", reals, "-n", 8, "--features", "face", cache=tmp_path / "c", code=2)
+    printed = capsys.readouterr()
+    assert "KID x 1000" in printed.out and "real halves" in printed.out
+    assert f"No space left on device: '{run / 'evaluation.json'}'" in printed.err
+    assert not list(run.glob(".*"))
+
+
 def test_without_the_extra_it_says_what_to_install(run, reals, tmp_path, monkeypatch, capsys):
     for loaded in [name for name in sys.modules if name.split(".")[0] == "mtcnn"]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     command(run, "--data", reals, "--features", "face", cache=tmp_path / "c", code=2)
     error = capsys.readouterr().err
-    assert "pip install 'kerasgan[metrics]'" in error and error.count("\n") == 1
+    assert 'pip install "kerasgan[metrics]"' in error and error.count("\n") == 1
 
 
 def test_pictures_of_another_size_are_refused(reals, tmp_path, network):

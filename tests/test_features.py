@@ -161,7 +161,7 @@ def test_a_missing_package_is_one_line(monkeypatch, name, module):
     for loaded in [key for key in sys.modules if key.split(".")[0] == module]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=r"pip install 'kerasgan\[metrics\]'") as refusal:
+    with pytest.raises(UserError, match=r"pip install \"kerasgan\[metrics\]\"") as refusal:
         networks.load(name)
     assert module in str(refusal.value) and "\n" not in str(refusal.value)
 

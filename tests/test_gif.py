@@ -135,3 +135,24 @@ def test_a_folder_that_may_not_be_written_to_is_one_line(tmp_path, capsys):
     assert gif.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert sorted(os.listdir(tmp_path)) == ["control", "training.gif"]
+
+
+def test_a_run_that_may_not_be_written_to_does_not_cost_the_others_theirs(tmp_path, capsys):
+    for name in ("000-a", "001-b"):
+        write_frames(tmp_path / name / "control", numbered(2))
+    (tmp_path / "000-a" / "training.gif").mkdir()
+    assert gif.main([str(tmp_path)]) == 2
+    assert (tmp_path / "001-b" / "training.gif").is_file()
+    assert "000-a/training.gif, which is a folder. Type --out FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["folder.gif", "file/x.gif", "/dev/full/x.gif"])
+def test_out_is_looked_at_before_the_work(tmp_path, monkeypatch, capsys, out):
+    write_frames(tmp_path / "run" / "control", numbered(2))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.gif").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(gif, "make_training_gif", lambda *_, **__: pytest.fail("it drew"))
+    assert gif.main(["run", "--out", out]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "should be a file that can be written" in error

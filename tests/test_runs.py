@@ -3,8 +3,11 @@
 import dataclasses
 import errno
 import json
+import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,7 +254,62 @@ def test_a_run_from_elsewhere_chooses_no_path(tmp_path, tiny, pictures):
 def test_a_run_from_elsewhere_may_name_known_pictures(tmp_path, tiny):
     pictures = data.load("built-in", size=32, limit=4, seed=5, cache=tmp_path / "cache")
     run = from_elsewhere(begin_run(tiny, pictures, out=tmp_path / "run"))
-    assert run.read_request() == data.Request("built-in", 4, seed=5, cache=data.CACHE)
+    assert run.read_facts()["data"]["source"] == "built-in"
+    assert run.read_request() == data.Request("set:built-in", 4, seed=5, cache=data.CACHE)
+
+
+def test_a_run_on_a_set_goes_on_with_it_whatever_lies_here_since(
+    tmp_path, tiny, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    pictures = data.load("built-in", size=32, limit=4)
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
+    shutil.copytree("data", "built-in")  # a folder of this name, which has pictures or not
+    again = data.load_request(run.read_request(), size=32)
+    assert again.fingerprint == pictures.fingerprint and again.source == "built-in"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_in_a_folder_of_a_sets_name_goes_on_with_the_folder(
+    tmp_path, tiny, faces_folder, monkeypatch
+):
+    faces_folder.rename(tmp_path / "lfw")
+    monkeypatch.chdir(tmp_path)
+    pictures = data.load("lfw", size=32)
+    run = begin_run(tiny, pictures, out=tmp_path / "run")
+    assert run.read_request().source == str(tmp_path / "lfw")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = data.load_request(run.read_request(), size=32)
+    assert again.fingerprint == pictures.fingerprint
+
+
+# What to type
+
+
+def test_the_command_to_go_on_repeats_what_the_run_does_not_keep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Run("my runs/000 5$")
+    run.repeated = {"cache": Path("c")}
+    assert run.resume_command().endswith("--resume " + r'"my runs/000 5"\$"" --cache c')
+    run.repeated = {"source": "lfw", "cache": Path("~/a b"), "limit": 5, "crop": "none"}
+    words = shlex.split(run.resume_command())
+    assert words[:5] == ["python", "-m", "kerasgan.train", "--resume", "my runs/000 5$"]
+    assert words[5:] == "--data set:lfw --cache".split() + ["./~/a b"] + (
+        "--limit 5 --crop none".split()
+    )
+    assert "'" not in run.resume_command()
+
+
+def test_an_empty_folder_is_filled_the_current_one_as_well(tmp_path, tiny, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = data.load("built-in", size=32, limit=4)  # cached below the current folder
+    run = begin_run(tiny, pictures, out=Path("."))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"data", "recipe.json", "run.json", "reals.png", "rejected.csv"}
+    assert run.read_recipe() == tiny
+    with pytest.raises(UserError, match="Type another name, or --resume . to go on"):
+        begin_run(tiny, pictures, out=Path("."))
 
 
 @pytest.mark.parametrize("mark", [None, 3, {}, {"salt": 3}, {"salt": "a"}, {"sha256": None}])

@@ -168,6 +168,34 @@ def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, rule):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "fact"),
+    [
+        (["--out", "folder.png"], "folder.png, which is a folder"),
+        (["--out", "file/x.png"], "which lies in something that is no folder"),
+        (["--separate", "file"], "file, which is no folder"),
+        (["--separate", "/dev/full"], "/dev/full, which is no folder"),
+        (["--separate", "a" * 300], "File name too long"),
+        ([], "samples, which is no folder. Type --out FILE"),
+    ],
+)
+def test_places_are_looked_at_before_the_work(run, tmp_path, monkeypatch, capsys, flags, fact):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    (run / "samples").write_text("")
+    monkeypatch.setattr(saved, "load", lambda *_: pytest.fail("it loaded the generator"))
+    assert sample.main([str(run), *flags]) == 2
+    error = capsys.readouterr().err
+    assert fact in error and error.count("\n") == 1
+
+
+def test_a_run_named_by_a_dot(run, monkeypatch):
+    monkeypatch.chdir(run)
+    assert sample.main([".", "-n", "1"]) == 0
+    assert (run / "samples" / "seed-0000-n1.png").exists()
+
+
 def test_no_generator_is_one_line(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "missing", tmp_path / "missing.keras"):
         assert sample.main([str(path)]) == 2

@@ -118,7 +118,7 @@ def test_a_generator_that_comes_along_is_found_by_its_name(tmp_path, tiny, monke
     monkeypatch.chdir(tmp_path)
     assert pretrained.names() == ["tiny16"]
     assert saved.find("tiny16") == folder / "generator.keras"
-    with pytest.raises(UserError, match="one of tiny16. Received: tiny17"):
+    with pytest.raises(UserError, match="or tiny16. Received: tiny17"):
         saved.load("tiny17")
     shutil.copytree(folder, "tiny16")  # what lies here goes before the name
     assert saved.find("tiny16") == Path("tiny16/generator.keras")
@@ -432,15 +432,15 @@ def test_two_members_of_one_name_are_refused(file):
 def test_other_formats_and_other_zips_are_refused(file, tmp_path):
     h5 = tmp_path / "generator.h5"
     h5.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    assert "should end in .keras" in refused(h5) and "may hold code" in refused(h5)
+    assert "an HDF5 file that is damaged" in refused(h5)
     renamed = h5.rename(tmp_path / "renamed.keras")
-    assert "which is no zip archive" in refused(renamed)
+    assert "an HDF5 file that is damaged" in refused(renamed)
     pictures = tmp_path / "pictures.keras"
     with zipfile.ZipFile(pictures, "w") as archive:
         archive.writestr("00.png", b"x")
     assert "with 00.png, which does not belong there" in refused(pictures)
     as_zip = file.rename(tmp_path / "generator.zip")
-    assert "should end in .keras" in refused(as_zip)
+    assert "which is a file of another kind" in refused(as_zip)
 
 
 @pytest.mark.parametrize(

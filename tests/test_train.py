@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_a_signal_saves_and_says_how_to_go_on(faces_folder, tmp_path):
         done = len(run.read_log())
         assert (
             f"Saved after iteration {done:,}. To go on: "
-            f"python -m kerasgan.train --resume {name}\n"
+            f"python -m kerasgan.train --resume {name} --cache {tmp_path / 'cache'}\n"
             f"ended with {128 + signal.Signals[name]}\n"
         ) in out
         assert last_saved(run) == done and run.generator.exists()
@@ -329,6 +330,63 @@ def test_an_end_by_evaluations_says_why_and_how_to_go_on(
     assert "--on-collapse warn --patience 0" in printed
 
 
+def test_a_run_in_the_current_folder(faces_folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    where = ["--data", str(faces_folder), "--out", "."]
+    assert train.main([*SMALL.split(), *where, "--iters", "2"]) == 0
+    assert capsys.readouterr().out.endswith("then type python -m kerasgan.gif .\n")
+    assert Run(".").generator.exists() and not list(tmp_path.glob(".*"))
+    assert train.main(["--resume", ".", "--cache", "my caches", "--iters", "2"]) == 2
+    error = capsys.readouterr().err
+    assert 'python -m kerasgan.train --resume . --cache "my caches" --iters 4' in error
+
+
+def test_a_tilde_is_a_home_also_behind_an_equals_sign(faces_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    parse = train.build_parser().parse_args
+    args = parse(["--cache=~/c", "--out=~/r", "--like=~/l"])
+    home = tmp_path / "home"
+    assert (args.cache, args.out, args.like) == (home / "c", home / "r", home / "l")
+    assert parse(["--resume=~"]).resume == home
+    assert parse(["--cache=./~"]).cache == Path("~")  # a folder of that name
+    assert not list(tmp_path.glob("here/*"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "fact"),
+    [
+        (["--out", "file"], "which is there already. Type another name."),
+        (["--out", "file/run"], "which lies in something that is no folder"),
+        (["--out", "/dev/full/run"], "which lies in something that is no folder"),
+        (["--out", ""], "A path should have characters"),
+        (["--out", "a\0b"], "A path should have characters"),
+        (["--out", "a" * 300], "File name too long"),
+        (["--cache", "file"], "The cache should be a folder that can be written to"),
+    ],
+)
+def test_a_place_that_cannot_be_written_costs_no_work(tmp_path, monkeypatch, capsys, flags, fact):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(train, "work", lambda *_, **__: pytest.fail("it began to train"))
+    words = ["--preset", "mlp", "--data", "built-in", "--limit", "9", *flags]
+    assert train.main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and fact in error
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_without_out_the_folder_of_runs_is_looked_at_before(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs").write_text("mine")
+    assert train.main(["--preset", "mlp", "--data", "built-in", "--limit", "9"]) == 2
+    error = capsys.readouterr().err
+    assert "outputs, which is no folder. Type --out DIR" in error and error.count("\n") == 1
+
+
 def test_resume_refuses_another_recipe(faces_folder, tmp_path, capsys):
     out = tmp_path / "run"
     assert train.main(words(faces_folder, tmp_path, "--iters", 2, "--out", out)) == 0
@@ -394,7 +452,7 @@ def test_dry_run_measures_and_writes_nothing(faces_folder, tmp_path, capsys, mon
 
 def test_like_takes_another_runs_recipe(whole, faces_folder, tmp_path, capsys):
     like = ["--like", str(whole[0].folder), "--data", str(faces_folder)]
-    job = train.begin(train.build_parser().parse_args([*like, "--batch-size", "2"]))
+    job = train.plan(train.build_parser().parse_args([*like, "--batch-size", "2"]))
     assert job.recipe == dataclasses.replace(whole[0].read_recipe(), batch_size=2)
     assert job.run is None and job.out is None
     assert "GPU found" not in capsys.readouterr().out
@@ -454,7 +512,7 @@ def test_minutes_become_iterations_and_leave_the_run_untouched(
 def test_with_minutes_stages_may_be_longer_than_the_presets_training(tmp_path):
     """It has 12,000 iterations, which these do not: the speed says how many there are."""
     flags = "--data x --preset progressive --size 8 --stages 4:20000,8:5+rest --minutes 5"
-    job = train.begin(train.build_parser().parse_args(flags.split()))
+    job = train.plan(train.build_parser().parse_args(flags.split()))
     assert job.minutes == 5 and job.recipe.growth_stages[-1].start == 20_000
 
 
@@ -516,11 +574,11 @@ def test_without_data_the_folder_data_or_the_built_in_faces(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     parse = train.build_parser().parse_args
     args = ["--preset", "article-lite"]
-    assert train.begin(parse(args)).request.source == "built-in"
+    assert train.plan(parse(args)).request.source == "set:built-in"
     assert "the built-in faces" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "me.png")
-    assert train.begin(parse(args)).request.source == "data"
+    assert train.plan(parse(args)).request.source == "data"
     assert "the pictures in data" in capsys.readouterr().out
 
 
@@ -562,3 +620,21 @@ def test_run_json_is_plain_json(whole):
     out = whole[0].folder
     assert json.loads((out / "recipe.json").read_text())["precision"] == "float32"
     assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_a_run_in_the_folder_of_its_pictures(faces_folder, monkeypatch, capsys):
+    """Its grids and plots are no pictures, so that it goes on."""
+    from kerasgan import sample
+    from kerasgan.data import __main__ as prepare
+
+    monkeypatch.chdir(faces_folder)
+    here = [*SMALL.split(), *OFTEN.split(), "--data", "."]
+    assert train.main([*here, "--iters", "1"]) == 0
+    assert prepare.main([".", "--size", "32", "--check", "--faces", "0"]) == 0
+    assert prepare.main([".", "--size", "32", "--export", "look"]) == 0
+    for source in ("outputs/000-article-lite", "outputs/000-article-lite/generator.keras"):
+        assert sample.main([source, "-n", "4"]) == 0
+    assert train.main(["--resume", "outputs/000-article-lite", "--iters", "2"]) == 0
+    assert "Done: 2 iterations" in capsys.readouterr().out
+    assert train.main([*here, "--iters", "1", "--dry-run"]) == 0
+    assert "10 pictures of 32x32" in capsys.readouterr().out

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,32 @@ from kerasgan.data.cache import (
 from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
+from kerasgan.data.listed import LISTS, ListSource
 from kerasgan.data.named import NAMED, fetch
+from kerasgan.data.others import describe_other
 from kerasgan.data.parquet import SUFFIX as PARQUET
 from kerasgan.data.parquet import open_parquet
 from kerasgan.data.prepare import Preparation, prepare_one
 from kerasgan.data.recent import recall, remember, take_stamps
-from kerasgan.data.request import CACHE, Request, check_options, typed_fields
+from kerasgan.data.request import (
+    CACHE,
+    MAX_SIZE,
+    MIN_SIZE,
+    SET,
+    SETS,
+    WORDS,
+    Request,
+    check_options,
+    one_or_several,
+    settled,
+    typed_fields,
+    word_of,
+)
+from kerasgan.data.several import SeveralSources
 from kerasgan.data.source import Source
 from kerasgan.data.table import Table
+from kerasgan.data.tfrecord import find_records, find_shards, is_records, open_records
+from kerasgan.data.video import VIDEOS, VideoSource
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged
 from kerasgan.text import printable
@@ -38,10 +58,14 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "MAX_SIZE",
+    "MIN_SIZE",
     "NAMED",
     "Pictures",
     "Request",
+    "SET",
     "Table",
+    "WORDS",
     "describe",
     "check_options",
     "find_source",
@@ -49,17 +73,17 @@ __all__ = [
     "load_request",
     "open_source",
     "make_preparation",
+    "one_or_several",
     "prepare_one",
+    "settled",
     "typed_fields",
 ]
 
-SETS = Path("data")  # where sets that are known by name are kept, in a folder each
-WORDS = (BUILT_IN, *NAMED)  # sources that are no paths
 ARRAYS = (".npy", ".npz")
 
 
 def load(
-    source: str,
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     size: int,
     limit: int | None = None,
@@ -82,10 +106,10 @@ def load(
     become white.
 
     Args:
-        source: see `open_source`.
+        source: see `open_source`; or several, for one set of all their pictures.
         size: height and width of the pictures, in pixels, 4 to 1024.
-        limit: at most how many pictures, the first by name; None for all of a source, or for
-            `BUILT_IN_COUNT` of the drawn faces.
+        limit: at most how many pictures, as many of each class, the first by name; None for all
+            of a source, or for `BUILT_IN_COUNT` of the drawn faces.
         crop: one of "auto" (the tutorial's box for CelebA's 178x218 pixels, else the centred
             square), "center", "celeba", "none", and "face": a picture for every face that is
             found in a photograph. The drawn faces are never cropped.
@@ -95,13 +119,24 @@ def load(
         rebuild: whether to prepare them anew although a cache has them.
 
     Returns:
-        The pictures, in the order of their source.
+        The pictures, in the order of their source. Within a limit on classes, those that stand in
+        for rejected ones come last.
 
     Raises:
         UserError: an argument is out of range, there is no usable picture, or the cache cannot
             be written.
     """
-    request = Request(str(source), limit, crop, Path(cache), seed)
+    several = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(several, list | tuple) or not all(
+        isinstance(one, str | os.PathLike) for one in several
+    ):
+        kind = type(source).__name__
+        raise UserError(
+            "A source of pictures should be named, since a training that goes on reads it again. "
+            f"Received: {kind}. Save an array by np.save('faces.npy', array) and name that file."
+        )
+    named = one_or_several([os.fspath(one) for one in several])
+    request = Request(named, limit, crop, Path(cache), seed)
     return load_request(request, size=size, channels=channels, rebuild=rebuild)
 
 
@@ -114,23 +149,27 @@ def load_request(
         UserError: as `load`.
     """
     check_options(size, request.limit, request.crop, channels, request.seed)
-    place = request.source
-    if place not in WORDS:
-        place = os.path.abspath(os.path.expanduser(place))
-    found = replace(request, source=place, cache=request.cache.resolve())
+    named = [settled(source) for source in request.sources]
+    request = replace(request, source=one_or_several(named))
+    places = [word_of(name) or os.path.abspath(os.path.expanduser(name)) for name in named]
+    found = replace(request, source=one_or_several(places), cache=request.cache.resolve())
     pictures = None if rebuild else _recalled(request, found, size, channels)
     return pictures or _prepared(request, found, size, channels, rebuild)
 
 
 def open_source(
-    source: str, cache: Path = CACHE, limit: int | None = None, seed: int = 0
+    source: str | Sequence[str], cache: Path = CACHE, limit: int | None = None, seed: int = 0
 ) -> Source:
     """Lists what a source holds.
 
     Args:
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
-            `.npz` file of arrays; a `.parquet` file; one of `NAMED`, which is downloaded into
-            `SETS` unless it is there; or "built-in" for the drawn faces.
+            `.npz` file of arrays; a `.parquet` file; TFRecords, a file or the shards of a name; a
+            text file or a table that lists paths; a video file, of which frames are taken at even
+            distances, one a second unless there is a limit; one of `NAMED`, which is downloaded
+            into `SETS` unless it is there;
+            or "built-in" for the drawn faces. Such a word with "set:" in front means the set, even
+            where a file or folder of that name lies here. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -139,15 +178,24 @@ def open_source(
     Raises:
         UserError: it is none of these, is damaged, holds no picture or cannot be downloaded.
     """
-    if source == BUILT_IN:
+    if not isinstance(source, str):
+        if len(source) == 1:
+            return open_source(source[0], cache, limit, seed)
+        return SeveralSources([open_source(one, cache, limit, seed) for one in source])
+    source = settled(source)
+    word = word_of(source)
+    if word == BUILT_IN:
         return BuiltInSource(limit, seed)
-    if source in NAMED:
-        return fetch(source, SETS, limit)
+    if word:
+        return fetch(word, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        f"(.npy, .npz), a .parquet file, or one of the words {', '.join(WORDS)}"
+        "(.npy, .npz), a .parquet or .tfrecord file, a video, a list of paths "
+        f"(.txt, .csv), or one of the words {', '.join(WORDS)}"
     )
+    if not os.path.exists(path) and find_shards(Path(path)):
+        return open_records(source)
     if not os.path.exists(path):
         raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
     if os.path.isdir(path):
@@ -162,20 +210,28 @@ def open_source(
         return open_parquet(source)
     if path.lower().endswith(ARCHIVES):
         return open_archive(source)
-    raise UserError(f"{rule}. Received: {printable(source)}, which is a file of another kind.")
+    if path.lower().endswith(LISTS):
+        return ListSource(source)
+    if path.lower().endswith(VIDEOS):
+        return VideoSource(source, limit)
+    if is_records(os.path.basename(path)):
+        return open_records(source)
+    raise UserError(f"{rule}. Received: {printable(source)}, which is {describe_other(Path(path))}")
 
 
 def find_source(data: Path = Path("data")) -> str:
     """Returns the source in `data`: itself if there is a picture file in it, outside its
-    `cache`; else the first archive or array file in it; else "built-in".
+    `cache`; else the first archive or array file in it; else "set:built-in".
     """
     data = Path(data)
     if not data.is_dir():
-        return BUILT_IN
+        return SET + BUILT_IN
     if any(not entry.problem for entry in walk(data, [data / "cache"])):
         return str(data)
     files = sorted(str(path) for path in data.iterdir() if os.path.isfile(path))
-    return next((name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), BUILT_IN)
+    return next(
+        (name for name in files if name.lower().endswith(ARCHIVES + ARRAYS)), SET + BUILT_IN
+    )
 
 
 def make_preparation(
@@ -196,11 +252,13 @@ def make_preparation(
 
 
 def _open_folder(source: str, path: str, cache: Path) -> Source:
-    """Opens a folder of picture files, or one of Parquet files where there are no others."""
+    """Opens a folder of picture files; where there are none, of Parquet or TFRecord files."""
     check_folder(source, Path(path))
-    pictures = next(walk(Path(path), [cache]), None)
-    if pictures is None and any(Path(path).rglob(f"*{PARQUET}")):
+    pictures = any(not entry.problem for entry in walk(Path(path), [cache]))
+    if not pictures and any(Path(path).rglob(f"*{PARQUET}")):
         return open_parquet(source)
+    if not pictures and find_records(Path(path))[0]:
+        return open_records(source)
     return FolderSource(source, skip=[cache])
 
 
@@ -217,7 +275,7 @@ def _recalled(request: Request, found: Request, size: int, channels: int) -> Pic
     if folder is None:
         return None
     try:
-        return open_cache(folder, request.source, found, (size, size, channels))
+        return open_cache(folder, request.title, found, (size, size, channels))
     except Damaged:
         return None  # to be noticed, and said, where it is prepared again
 
@@ -241,7 +299,7 @@ def _prepared(
     }
     key = {**_method(preparation.crop), **options, "labels": [*source.label_names]}
     plan = Plan(
-        source=request.source,
+        source=request.title,
         request=found,
         name=f"{source.slug}-{size}",
         key=make_key(key, source.state()),
@@ -265,4 +323,5 @@ def _note(found: Request, size: int, channels: int) -> dict[str, Any]:
 
 def _method(crop: str) -> dict[str, Any]:
     """Returns what determines the pixels besides the source and a user's choices."""
-    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None}
+    heic = find_spec("pillow_heif") is not None  # or what it reads would stay rejected
+    return {"format": FORMAT, "detector": DETECTOR if crop == FACE else None, "heic": heic}

@@ -27,7 +27,9 @@ from kerasgan.data.check import FACES_LOOKED_AT, check, sections, text, write_fi
 from kerasgan.data.export import check_export, export
 from kerasgan.data.faces import available, find_faces
 from kerasgan.data.sheet import contact_sheet
+from kerasgan.data.source import Source
 from kerasgan.errors import UserError
+from kerasgan.files import check_place
 from kerasgan.images import write_png
 from kerasgan.text import printable
 
@@ -66,16 +68,18 @@ def report(args: argparse.Namespace, options: dict[str, Any]) -> int:
         UserError: there is nothing to train on.
     """
     check_options(**options, seed=args.seed)
+    cli.require([("`--sheet` should end in .png", args.sheet, _is_png(args.sheet))])
     source = open_source(args.source, args.cache, args.limit, args.seed)
     preparation = make_preparation(source, args.cache, **options)
+    sheet = args.sheet or default_sheet(args.cache, source)
+    findings = sheet.with_suffix(".csv")
+    for path in (sheet, findings):  # before the work, not after it
+        check_place(path, "`--sheet`", "Type --sheet PNG with another place")
     has_face = (lambda rgb: bool(find_faces(rgb))) if available() else None
     found = check(preparation, has_face, args.faces)
     print(text(found, preparation))
     if has_face is None and args.faces:
-        print("faces were not looked for: pip install 'kerasgan[faces]'")
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", source.slug).strip("-") or "pictures"
-    sheet = args.sheet or args.cache / f"check-{slug}.png"
-    findings = sheet.with_suffix(".csv")
+        print('faces were not looked for: pip install "kerasgan[faces]"')
     write_png(sheet, contact_sheet(sections(found)))
     write_findings(findings, found)
     print(f"look at {printable(str(sheet))}; every finding: {printable(str(findings))}")
@@ -85,6 +89,16 @@ def report(args: argparse.Namespace, options: dict[str, Any]) -> int:
             f"{printable(source.title)}, with none."
         )
     return 0
+
+
+def default_sheet(cache: Path, source: Source) -> Path:
+    """Returns where the contact sheet of a check goes, among the caches."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", source.slug).strip("-") or "pictures"
+    return cache / f"check-{slug}.png"
+
+
+def _is_png(sheet: Path | None) -> bool:
+    return sheet is None or sheet.suffix.lower() == ".png"
 
 
 def build_parser() -> cli.Parser:
@@ -99,12 +113,14 @@ def build_parser() -> cli.Parser:
     add(
         "source",
         metavar="SOURCE",
+        nargs="+",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy, .npz or .parquet file; {BUILT_IN} for drawn faces; or a set to download once: "
-        f"{', '.join(NAMED)}",
+        f".npy, .npz or .parquet file; a .txt that lists paths; a video, frames of which are taken "
+        f"one a second, or --limit of them; {BUILT_IN} for drawn faces; or a set to download once: "
+        f"{', '.join(NAMED)}; several make one set",
     )
     add("--size", type=int, default=128, help="height and width in pixels")
-    limit = add("--limit", type=int, metavar="N", help="at most N pictures, the first by name")
+    limit = add("--limit", type=int, metavar="N", help="at most N pictures, as many of each class")
     cli.unset(limit, f"all; of {BUILT_IN}, {BUILT_IN_COUNT}")
     add(
         "--crop",
@@ -117,7 +133,7 @@ def build_parser() -> cli.Parser:
     add("--channels", type=int, choices=(3, 1), default=3, help="3 for colour, 1 for grey")
     add(
         "--cache",
-        type=Path,
+        type=cli.path,
         default=CACHE,
         metavar="DIR",
         help="folder where prepared pictures are kept",
@@ -129,7 +145,9 @@ def build_parser() -> cli.Parser:
         action="store_true",
         help="read everything and say what is in it and what is odd; prepare nothing",
     )
-    sheet = add("--sheet", type=Path, metavar="PNG", help="where --check puts its contact sheet")
+    sheet = add(
+        "--sheet", type=cli.path, metavar="PNG", help="where --check puts its contact sheet"
+    )
     cli.unset(sheet, "check-NAME.png among the caches")
     add(
         "--faces",
@@ -140,7 +158,7 @@ def build_parser() -> cli.Parser:
     )
     add(
         "--export",
-        type=Path,
+        type=cli.path,
         metavar="DIR|ZIP",
         help="also write the prepared pictures as PNG, with their attributes, into this new "
         "folder or .zip",

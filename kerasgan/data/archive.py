@@ -9,12 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from kerasgan.data.attributes import NO_ATTRIBUTES, TABLES, parse_attributes
-from kerasgan.data.decode import Rejected
-from kerasgan.data.source import Item, Raw, Source, find_labels, is_picture
+import numpy as np
+
+from kerasgan.data.kinds import BEGINS, is_hidden, kind_of, looks_like_picture, why_not
+from kerasgan.data.known import find_known
+from kerasgan.data.own import find_own, is_told_by
+from kerasgan.data.rows import (
+    MAX_TABLE,
+    TableFile,
+    is_known_table,
+    may_be_table,
+    must_be_read,
+    worth_reading,
+)
+from kerasgan.data.source import Item, Raw, Rejected, Source
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
@@ -45,12 +56,26 @@ class Member(NamedTuple):
     info: Any
 
 
+class Listing(NamedTuple):
+    """What is in an archive.
+
+    Attributes:
+        members: what may be picture files, in order.
+        files: the paths of all files, cleaned.
+        texts: the bytes of those that may tell something of the pictures, by their paths.
+    """
+
+    members: list[Member]
+    files: list[str]
+    texts: dict[str, bytes]
+
+
 class ArchiveSource(Source):
     """The pictures in a zip or tar archive.
 
     Sorted by their paths, but for a compressed tar, which can only be read from its beginning
-    to its end: there the archive's order holds. Folders of one class each give labels and a
-    table of CelebA's gives attributes, as in `FolderSource`.
+    to its end: there the archive's order holds. Folders of one class each give labels and tables
+    give attributes or labels, as in `FolderSource`, and what kerasgan has written is left out.
 
     Args:
         title: the archive, as the user named it.
@@ -67,20 +92,47 @@ class ArchiveSource(Source):
         self._state = [status.st_size, status.st_mtime_ns]
         self._opened = ExitStack()
         with _explained(title):
-            self.members, table = self._list()
+            listing = self._list()
+        names = [member.name for member in listing.members]
+        own = find_own(names, listing.files, lambda name: listing.texts.get(name, b""))
+        self._own = len(own)
+        self.members = [member for member in listing.members if member.name not in own]
         if not self.members:
+            but = " but what kerasgan has written itself" if own else ""
             raise UserError(
-                "An archive of pictures should hold JPEG, PNG, WebP, BMP, GIF or TIFF files. "
-                f"Received: {printable(title)}, with none."
+                "An archive of pictures should hold picture files, JPEG, PNG or WebP for example. "
+                f"Received: {printable(title)}, with none{but}."
             )
         self.count = len(self.members)
-        self.label_names, self._labels = find_labels(member.name for member in self.members)
-        self._attributes = parse_attributes(*table) if table else NO_ATTRIBUTES
-        self.attribute_names = self._attributes.names
+        worth = set(worth_reading(list(listing.texts)))
+        tables = [
+            TableFile(name, data, f"{name} in {title}")
+            for name, data in listing.texts.items()
+            if name in worth
+        ]
+        unusable = [number for number, member in enumerate(self.members) if member.problem]
+        self._known = find_known([member.name for member in self.members], tables, unusable)
+        self.label_names = self._known.label_names
+        self.attribute_names = self._known.attribute_names
 
-    def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
-        """Returns the picture members in order, and the attribute table's bytes and name."""
+    def _list(self) -> Listing:
+        """Lists the archive."""
         raise NotImplementedError
+
+    def _is_text(self, name: str, size: int, problem: str | None) -> bool:
+        """Whether a file should be read for what it may tell of the pictures.
+
+        Raises:
+            UserError: it is a table known by its name, and cannot be read.
+        """
+        if is_hidden(name) or not (may_be_table(name) or is_told_by(name)):
+            return False
+        if problem and must_be_read(name):
+            raise UserError(
+                f"An attribute table should be readable. Received: {printable(name)} in "
+                f"{printable(self.title)} ({problem})."
+            )
+        return not problem and (size <= MAX_TABLE or is_known_table(name))
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
         """Yields for each member, in order, what fetches its bytes."""
@@ -89,9 +141,11 @@ class ArchiveSource(Source):
     def items(self) -> Iterator[Item]:
         with _explained(self.title):
             for number, fetch in enumerate(self._read_all()):
-                name = self.members[number].name
-                label = self._labels[number] if self._labels else -1
-                yield Item(name, fetch, label, self._attributes.of(name))
+                label, attributes = self._known.of(number)
+                yield Item(self.members[number].name, fetch, label, attributes)
+
+    def groups(self) -> np.ndarray | None:
+        return self._known.groups()
 
     def close(self) -> None:
         self._opened.close()
@@ -103,26 +157,29 @@ class ArchiveSource(Source):
         return [self.path]
 
     def notes(self) -> list[str]:
-        return self._attributes.notes()
+        left_out = [f"{self._own:,} of kerasgan's own pictures left out"] if self._own else []
+        return self._known.notes + left_out
 
 
 class ZipSource(ArchiveSource):
     """The pictures in a zip archive; members are read by any thread."""
 
-    def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
+    def _list(self) -> Listing:
         with self._open() as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
+            files = [clean(info.filename) for info in infos]
+            found = list(zip(files, infos, strict=True))
             members = [
                 Member(name, info.file_size, _zip_problem(info), info)
-                for info in infos
-                if wanted(name := clean(info.filename))
+                for name, info in found
+                if wanted(name, partial(_zip_begins, archive, info))
             ]
-            tables = [info for info in infos if is_table(clean(info.filename))]
-            table = None
-            if tables:
-                _check_table(self.title, tables[0].filename, _zip_problem(tables[0]))
-                table = (_inflate(archive, tables[0]), tables[0].filename)
-        return sorted(members, key=lambda member: member.name), table
+            texts = {
+                name: _inflate(archive, info)
+                for name, info in found
+                if self._is_text(name, info.file_size, _zip_problem(info))
+            }
+        return Listing(sorted(members, key=lambda member: member.name), files, texts)
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
         archive = self._opened.enter_context(self._open())
@@ -155,19 +212,24 @@ class StrictInfo(tarfile.TarInfo):
 class TarSource(ArchiveSource):
     """The pictures in a tar archive, plain or compressed by gzip, bzip2 or xz."""
 
-    def _list(self) -> tuple[list[Member], tuple[bytes, str] | None]:
+    def _list(self) -> Listing:
         self._reading = threading.Lock()  # of the one file, by any thread
-        members, table = [], None
+        listing = Listing([], [], {})
         with self._open() as archive:
             self._plain = isinstance(archive.fileobj, io.BufferedReader)  # not a decompressor
             for info in _infos(archive):
                 name = clean(info.name)
-                if wanted(name) and not info.isdir():
-                    members.append(Member(name, info.size, _tar_problem(info), info.offset_data))
-                elif table is None and is_table(name) and not info.isdir():
-                    _check_table(self.title, info.name, _tar_problem(info))
-                    table = (_extract(archive, info), info.name)
-        return sorted(members, key=lambda m: m.name) if self._plain else members, table
+                if info.isdir():
+                    continue
+                listing.files.append(name)
+                problem = _tar_problem(info)
+                if wanted(name, partial(_tar_begins, archive, info)):
+                    listing.members.append(Member(name, info.size, problem, info.offset_data))
+                elif self._is_text(name, info.size, problem):
+                    listing.texts[name] = _extract(archive, info)
+        if self._plain:
+            listing.members.sort(key=lambda member: member.name)
+        return listing
 
     def _read_all(self) -> Iterator[Callable[[], Raw]]:
         if self._plain:
@@ -176,9 +238,10 @@ class TarSource(ArchiveSource):
                 yield partial(self._fetch_at, file, member)
             return
         archive = self._opened.enter_context(self._open())
-        infos = (info for info in _infos(archive) if wanted(clean(info.name)) and not info.isdir())
+        places = {member.info for member in self.members}
+        infos = (info for info in _infos(archive) if info.offset_data in places)
         for member, info in zip_longest(self.members, infos):
-            if member is None or info is None:
+            if member is None or info is None or clean(info.name) != member.name:
                 raise Damaged("it has changed since it was listed")
             data = b"" if member.problem else _extract(archive, info)
             yield partial(_fetch_read, member, data)
@@ -218,25 +281,19 @@ def clean(name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", "..") and part[1:] != ":")
 
 
-def wanted(name: str) -> bool:
-    """Whether a path in an archive is a picture's, or another archive's, which is rejected."""
-    parts = PurePosixPath(name).parts
-    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+def wanted(name: str, begin: Callable[[], bytes]) -> bool:
+    """Whether a file in an archive is a picture, or another archive, which is rejected.
+
+    Args:
+        name: its cleaned path.
+        begin: reads its first `BEGINS` bytes, where its name does not tell.
+    """
+    if is_hidden(name):
         return False
-    return is_picture(name) or name.lower().endswith(ARCHIVES)
-
-
-def is_table(name: str) -> bool:
-    """Whether a path in an archive is an attribute table's."""
-    return PurePosixPath(name).name in TABLES
-
-
-def _check_table(title: str, name: str, problem: str | None) -> None:
-    if problem:
-        raise UserError(
-            f"An attribute table should be readable. Received: {printable(name)} in "
-            f"{printable(title)} ({problem})."
-        )
+    if name.lower().endswith(ARCHIVES):
+        return True
+    told = looks_like_picture(name)
+    return kind_of(begin()) is not None if told is None else told
 
 
 def _problem(name: str, size: int) -> str | None:
@@ -244,9 +301,9 @@ def _problem(name: str, size: int) -> str | None:
         return "an archive inside the archive: unpack it"
     if not size:
         return "empty file"
-    if size > MAX_FILE:
-        return f"too large: {size:,} bytes"
-    return None
+    if why := why_not(name):
+        return why
+    return f"too large: {size:,} bytes" if size > MAX_FILE else None
 
 
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
@@ -276,6 +333,27 @@ def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Reads a member, of which no more is inflated than it claims to hold."""
     with reading(), archive.open(info) as file:
         return b"".join(iter(partial(file.read, READ), b""))
+
+
+def _zip_begins(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if _zip_problem(info):
+        return b""
+    try:
+        with reading(), archive.open(info) as file:
+            return file.read(BEGINS)
+    except Damaged:
+        return b""
+
+
+def _tar_begins(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    if _tar_problem(info):
+        return b""
+    with reading():
+        file = archive.extractfile(info)
+    if file is None:
+        return b""
+    with reading():
+        return file.read(BEGINS)
 
 
 def _infos(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

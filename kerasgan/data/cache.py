@@ -38,7 +38,7 @@ from kerasgan.errors import UserError
 from kerasgan.files import LEFTOVERS, Damaged, atomic_path, reading
 from kerasgan.text import megabytes, plural, printable
 
-FORMAT = 2  # raised whenever the same options give other pixels or other files
+FORMAT = 3  # raised whenever the same options give other pixels or other files
 ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from kerasgan.data.duplicates import descriptor, equal_pairs, groups, near_pairs
 from kerasgan.data.parallel import submit_in_order
 from kerasgan.data.prepare import Preparation, decoding_threads, fetch_item, read_bytes
 from kerasgan.data.source import Item
+from kerasgan.data.spread import Spread
 from kerasgan.files import atomic_path
 from kerasgan.text import megabytes, most_common, plural, printable
 
@@ -143,17 +144,20 @@ def check(
         decoding_threads() as pool,
         progress(source.count, "Checking pictures", unit=" pictures") as bar,
     ):
-        for (number, item), future in submit_in_order(pool, read, enumerate(source.items())):
+        spread = Spread(source, preparation.limit)
+        submitted = (submit_in_order(pool, read, turn) for turn in spread.turns())
+        for (number, item), future in chain.from_iterable(submitted):
             try:
                 found = future.result()
             except Rejected as why:
                 report.find(BROKEN, item.name, str(why))
                 report.reasons[str(why).partition(":")[0]] += 1
             else:
+                spread.take(number, len(found.pictures))
                 _note(report, preparation, item, found)
                 seen.add(number, found)
             bar.update()
-            if preparation.limit is not None and report.pictures >= preparation.limit:
+            if spread.is_full:
                 break
         for kind, numbers in (*_find_greys(report, seen), *_find_duplicates(report, seen)):
             _show_again(report, preparation, kind, [seen.numbers[n] for n in numbers])
@@ -172,7 +176,7 @@ def _read(
     """
     raw = read_bytes(fetch_item(item))
     upright = open_upright(raw)
-    pictures = preparation.pictures_of(raw)
+    pictures = preparation.pictures_of(raw, item.whole)
     data = raw.tobytes() if isinstance(raw, np.ndarray) else raw
     found = has_face(np.asarray(upright.image)) if has_face else None
     nothing = upright.image.crop((0, 0, 0, 0))

@@ -38,9 +38,10 @@ def find_conditions(pictures: Pictures, wanted: str) -> Conditions | None:
     conditions = Conditions(names, table.attributes[:, columns])
     for name, column in zip(names, conditions.values.T, strict=True):
         if not {-1, 1} <= set(column.tolist()):
+            alike = "the same in all of" if column.any() else "known of no picture in"
             raise UserError(
                 "`--conditions` should name attributes that some pictures have and others have "
-                f"not. Received: {name}, which is the same in all of {pictures.source}. Leave it "
+                f"not. Received: {name}, which is {alike} {printable(pictures.source)}. Leave it "
                 "out."
             )
     return conditions

@@ -3,13 +3,17 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from kerasgan.data.source import Raw
+from kerasgan.data.colours import to_rgb
+from kerasgan.data.kinds import BEGINS, HEIC_INSTALL, HEIC_UNREAD, RAW, kind_of, reason_of
+from kerasgan.data.mend import lacks_a_part, mended, read_jpeg
+from kerasgan.data.source import Raw, Rejected
+from kerasgan.errors import UserError, required
 from kerasgan.text import first_line
 
 WHOLE_CROPS = ("auto", "center", "celeba", "none")  # give one picture for each
@@ -20,13 +24,22 @@ CELEBA_BOX = (0, 15, 178, 193)  # the tutorial's crop: left, upper, right, lower
 
 # A file is opened as one of these or not at all: Pillow also knows formats that start other
 # programs (EPS starts Ghostscript), and a name's ending does not say what is inside.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF")
+FORMATS = (
+    *("PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "PSD", "QOI", "ICO"),
+    *("ICNS", "CUR", "DDS", "PCX", "DCX", "SGI", "SUN", "XBM", "XPM", "MSP", "PCD", "TGA"),
+)  # besides JPEG with MPO, and HEIC; TGA last, as it has no sign to know it by
+JPEGS = ("JPEG", "MPO")
 
-MIN_SIDE = 16  # pixels; a face below that has no features
+MIN_SIDE = 4  # pixels, the smallest `--size`; a picture below that is a dot or a line
 MAX_RATIO = 10  # longer side to shorter side; beyond it, a crop shows a stripe of the picture
-MAX_PIXELS = 89_478_485  # Pillow's own warning limit: 256 MiB of RGB for each thread
+MAX_PIXELS = 89_478_485  # decoded; Pillow's own warning limit: 256 MiB of RGB for each thread
+MAX_HELD = 6 * MAX_PIXELS  # bytes that decoding a JPEG file may take besides: 512 MiB
+SCALES = (1, 2, 4, 8)  # a JPEG file is decoded at a whole, a half, a quarter or an eighth
 DRAFT_MARGIN = 3  # JPEG is decoded at a reduced scale at least this many times the wanted size
+ZEROS = 16  # bytes at a file's end that make it look unfinished
+MAX_MENDED = 256 * 2**20  # bytes of a file that is looked at again because it is broken
 
+DNG_VERSION = 0xC612  # the TIFF tag
 ORIENTATION = 0x0112  # the EXIF tag
 TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,8 +53,28 @@ TRANSPOSES = {
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 
-class Rejected(Exception):
-    """A file that gives no picture; the message is the reason, for `rejected.csv`."""
+class Broken(Rejected):
+    """A file that Pillow does not read, although its kind is known; perhaps it can be mended."""
+
+
+class Loaded(NamedTuple):
+    """A decoded picture as it lies in its file.
+
+    Attributes:
+        image: its pixels; a JPEG file's may be at a reduced scale.
+        width: of the whole picture, in pixels.
+        height: of the whole picture, in pixels.
+        format: what the file is, "JPEG" for example; "array" for pixels.
+        mode: Pillow's name of how its pixels are kept.
+        orientation: what its EXIF tag says, 1 to 8.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    mode: str
+    orientation: int = 1
 
 
 class Upright(NamedTuple):
@@ -110,23 +143,13 @@ def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
     Raises:
         Rejected: the picture cannot be read or is not usable.
     """
-    with _open(raw) as image:
-        full, file_format, mode = image.size, image.format or "array", image.mode
-        check_dimensions(*full)
-        if at_least is not None:
-            with _pillow():
-                image.draft(None, (at_least, at_least))
-        drafted = image.size
-        with _pillow():
-            image.load()
-        if image.size != drafted:  # Pillow has turned a TIFF upright
-            full = full[::-1]
-        orientation = _orientation(image)
-        rgb, over_white = to_rgb(image)
+    image, width, height, file_format, mode, orientation = _load(raw, at_least)
+    rgb, over_white = to_rgb(image)
     turned = orientation in TRANSPOSES
     if turned:
         rgb = rgb.transpose(TRANSPOSES[orientation])
-    width, height = full[::-1] if orientation in SIDEWAYS else full
+    if orientation in SIDEWAYS:
+        width, height = height, width
     return Upright(rgb, width, height, file_format, mode, turned, over_white)
 
 
@@ -190,73 +213,207 @@ def resize(
     return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
-def to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Converts a picture of any mode to 8-bit RGB, transparent parts over white.
+def check_dimensions(width: int, height: int, scale: int = 1) -> None:
+    """Raises `Rejected` for a picture that is too small, too narrow or too large to use.
 
     Args:
-        image: a loaded picture.
-
-    Returns:
-        The RGB picture, and whether any of it was transparent.
-
-    Raises:
-        Rejected: the pixels have no range that could be scaled to 0..255.
+        width: the whole picture's, in pixels.
+        height: the whole picture's, in pixels.
+        scale: what it is reduced by when it is decoded.
     """
-    if image.mode.startswith("I"):
-        return _grey16_to_rgb(image), False
-    if image.mode == "F":
-        raise Rejected("floating-point pixels: save it with 8 or 16 bits")
-    if not image.has_transparency_data:
-        return _converted(image, "RGB"), False
-    rgba = _converted(image, "RGBA")
-    transparent = int(np.asarray(rgba.getchannel("A")).min()) < 255
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB"), transparent
-
-
-def check_dimensions(width: int, height: int) -> None:
-    """Raises `Rejected` for a picture that is too small, too narrow or too large to use."""
     shorter, longer = sorted((width, height))
     if shorter < MIN_SIDE:
         raise Rejected(f"too small: {width}x{height}")
     if longer > MAX_RATIO * shorter:
         raise Rejected(f"too narrow: {width}x{height}")
-    if width * height > MAX_PIXELS:
+    if -(-width // scale) * -(-height // scale) > MAX_PIXELS:
         raise Rejected(f"too large: {width}x{height}")
 
 
-def _grey16_to_rgb(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise Rejected("more than 16 bits a pixel: save it with 8 or 16 bits")
-    grey = (values.astype(np.uint32) + 128) // 257  # 65535 / 255 = 257, rounded to nearest
-    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+def _load(raw: Raw, at_least: int | None) -> Loaded:
+    """Decodes a picture; a file that is not whole is mended first, if the picture is.
+
+    Raises:
+        Rejected: it cannot be read or is not usable.
+    """
+    if isinstance(raw, np.ndarray):
+        image = Image.fromarray(raw[..., 0] if raw.shape[2:] == (1,) else raw)
+        check_dimensions(*image.size)
+        return Loaded(image, *image.size, "array", image.mode)
+    with _opened(raw) as file:
+        try:
+            return _whole(_load_file(file, at_least), file, at_least)
+        except Broken:
+            copy = _mended(file, at_least)
+            if copy is None:
+                raise
+            return _load_file(io.BytesIO(copy), at_least)
+
+
+def _load_file(file: BinaryIO, at_least: int | None) -> Loaded:
+    with _open(file) as image:
+        file_format, mode, (width, height) = image.format or "", image.mode, image.size
+        scale = _scale(image, at_least)
+        check_dimensions(width, height, scale)
+        if scale > 1:
+            _check_held(width, height, file)
+            with _pillow():
+                image.draft(None, (width // scale, height // scale))
+        drafted = image.size
+        with _pillow():
+            image.load()
+        if file_format == "TIFF" and image.size != drafted:  # Pillow has turned it upright
+            width, height = height, width
+        elif image.size != drafted:  # an icon of several sizes
+            width, height = image.size
+        return Loaded(image, width, height, file_format, mode, _orientation(image))
+
+
+def _scale(image: Image.Image, at_least: int | None) -> int:
+    """Returns what a picture is reduced by when it is decoded: 1, and for JPEG up to 8."""
+    if image.format not in JPEGS:
+        return 1
+    width, height = image.size
+    least = next((s for s in SCALES if -(-width // s) * -(-height // s) <= MAX_PIXELS), SCALES[-1])
+    wanted = 1 if at_least is None else min(width, height) // at_least
+    return max(scale for scale in SCALES if scale <= max(wanted, least))
+
+
+def _check_held(width: int, height: int, file: BinaryIO) -> None:
+    """Raises `Rejected` for a large JPEG file of which a decoder holds all at full scale."""
+    if width * height <= MAX_PIXELS:
+        return
+    place = file.tell()
+    jpeg = read_jpeg(_read_again(file), scans=1)
+    file.seek(place)
+    if jpeg is not None and jpeg.held > MAX_HELD:
+        raise Rejected(f"too large: {width}x{height}, as a progressive JPEG: save it smaller")
+
+
+def _whole(loaded: Loaded, file: BinaryIO, at_least: int | None) -> Loaded:
+    """Returns a decoded picture, unless its JPEG file ends in its midst and says nothing of it.
+
+    Decoders fill what is missing with a grey, or with what zeros mean where a file was made at
+    its full length before its bytes came. Pictures that end in either are looked at again.
+
+    Raises:
+        Rejected: the lower part is missing.
+    """
+    if loaded.format not in JPEGS:
+        return loaded
+    lowest = loaded.image.crop((0, loaded.image.height - 1, *loaded.image.size))
+    ends_grey = bool((np.asarray(lowest) == 128).all())
+    if ends_grey or _ends_in_zeros(file):
+        data = _read_again(file)
+        if data and lacks_a_part(data, partial(_pixels, at_least=at_least), ends_grey):
+            raise Rejected("damaged: its lower part is missing")
+    return loaded
+
+
+def _ends_in_zeros(file: BinaryIO) -> bool:
+    with _pillow():
+        file.seek(-min(ZEROS, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        return not any(file.read())
+
+
+def _mended(file: BinaryIO, at_least: int | None) -> bytes | None:
+    data = _read_again(file)
+    try:
+        return mended(data, partial(_pixels, at_least=at_least)) if data else None
+    except Rejected:
+        return None
+
+
+def _pixels(data: bytes, at_least: int | None) -> Image.Image:
+    return _load_file(io.BytesIO(data), at_least).image
+
+
+def _read_again(file: BinaryIO) -> bytes:
+    """Reads a whole file, unless it is larger than any that could be of use."""
+    with _pillow():
+        file.seek(0)
+        data = file.read(MAX_MENDED + 1)
+    return data if len(data) <= MAX_MENDED else b""
 
 
 @contextmanager
 def _pillow() -> Iterator[None]:
-    """Turns whatever Pillow raises for a file into `Rejected`.
+    """Turns whatever Pillow, or the system, raises for a file into `Rejected`.
 
     Each format's reader raises errors of its own, so every exception counts. The block should
     hold one call of Pillow and no code of ours, whose mistakes would pass for damaged pictures.
     """
     try:
         yield
-    except Exception as error:
+    except (MemoryError, Image.DecompressionBombError) as error:
         raise Rejected(reason(error)) from error
+    except OSError as error:
+        told = error.errno is not None  # by the system
+        raise (Rejected if told else Broken)(reason(error)) from error
+    except Exception as error:
+        raise Broken(reason(error)) from error
 
 
-def _open(raw: Raw) -> Image.Image:
-    if isinstance(raw, np.ndarray):
-        return Image.fromarray(raw[..., 0] if raw.shape[2:] == (1,) else raw)
-    file, formats = io.BytesIO(raw) if isinstance(raw, bytes) else raw, _formats()
+@contextmanager
+def _opened(raw: str | bytes) -> Iterator[BinaryIO]:
+    """Gives a file that Pillow does not close."""
+    if isinstance(raw, bytes):
+        yield io.BytesIO(raw)
+        return
     with _pillow():
-        return Image.open(file, formats=formats)
+        file = open(raw, "rb")
+    with file:
+        yield file
 
 
-def _converted(image: Image.Image, mode: str) -> Image.Image:
-    with _pillow():  # a palette may be damaged, too
-        return image.convert(mode)
+def _open(file: BinaryIO) -> Image.Image:
+    """Opens a picture file by what is in it, as one of the formats that are named here.
+
+    Raises:
+        Rejected: it is none of these.
+        Broken: it is, but cannot be opened.
+    """
+    with _pillow():
+        file.seek(0)
+        begins = file.read(BEGINS)
+        file.seek(0)
+    kind, formats = kind_of(begins), _formats()
+    if kind == "HEIC":
+        return _open_heic(file)
+    if kind is None and (why := reason_of(begins)):
+        raise Rejected(why)
+    if kind == "JPEG":
+        return _open_jpeg(file)
+    try:
+        with _pillow():
+            image = Image.open(file, formats=formats)
+    except Broken as error:
+        if kind is None:
+            raise Rejected(str(error)) from error
+        if kind not in formats:
+            why = f"{kind}, which this version of Pillow does not read: save it as PNG or JPEG"
+            raise Rejected(why) from error
+        raise Broken(f"damaged: its head is not that of a {kind} file") from error
+    if image.format == "TIFF" and DNG_VERSION in getattr(image, "tag_v2", ()):
+        raise Rejected(RAW)
+    return image
+
+
+def _open_jpeg(file: BinaryIO) -> Image.Image:
+    """Not by `Image.open`, which refuses what is large before it is reduced."""
+    from PIL.JpegImagePlugin import jpeg_factory
+
+    with _pillow():
+        return jpeg_factory(file)
+
+
+def _open_heic(file: BinaryIO) -> Image.Image:
+    try:
+        plugin = required("pillow_heif.as_plugin", "heic")
+    except UserError as error:
+        raise Rejected(f"{HEIC_UNREAD}: {HEIC_INSTALL}") from error
+    with _pillow():
+        return plugin.HeifImageFile(file)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -10,12 +10,12 @@ from unicodedata import normalize
 import numpy as np
 
 from kerasgan.cli import progress
-from kerasgan.data.attributes import EXPORTED, header_row
 from kerasgan.data.cache import Pictures
 from kerasgan.data.parallel import submit_in_order, threads
+from kerasgan.data.rows import EXPORTED
 from kerasgan.data.table import Table
 from kerasgan.errors import UserError
-from kerasgan.files import atomic_path
+from kerasgan.files import atomic_path, check_place, is_empty, new_folder
 from kerasgan.images import to_image
 from kerasgan.text import printable
 
@@ -43,17 +43,17 @@ def export(pictures: Pictures, target: Path) -> None:
         UserError: the target is in use or cannot be written.
     """
     target = Path(target).expanduser().resolve()
-    check_export(target)
+    check_export(target, pictures.folder)
     try:
-        with atomic_path(target) as temporary:
-            if _is_zip(target):
-                with zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED) as archive:
-                    _write_files(pictures, lambda name, data: _add(archive, name, data))
-            else:
-                temporary.mkdir()
+        if _is_zip(target):
+            with (
+                atomic_path(target) as temporary,
+                zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED) as archive,
+            ):
+                _write_files(pictures, lambda name, data: _add(archive, name, data))
+        else:
+            with new_folder(target) as temporary:
                 _write_files(pictures, lambda name, data: _write(temporary / name, data))
-            if target.exists():
-                target.rmdir()  # it is empty; not every system renames over an empty folder
     except OSError as error:
         raise UserError(
             "--export should name a folder or zip that can be written to. Received: "
@@ -61,14 +61,20 @@ def export(pictures: Pictures, target: Path) -> None:
         ) from error
 
 
-def check_export(target: Path) -> None:
-    """Raises `UserError` where `target` is a file or holds anything already."""
+def check_export(target: Path, cache: Path | None = None) -> None:
+    """Raises `UserError` where `target` holds anything already, or cannot be written.
+
+    Args:
+        target: of the export.
+        cache: of prepared pictures, which may be in it.
+    """
     rule = "--export should name a new zip, or a new or empty folder"
     if target.is_dir() and not _is_zip(target):
-        if any(target.iterdir()):
+        if not is_empty(target, besides=cache):
             raise UserError(f"{rule}. Received: {printable(str(target))}, which is not empty.")
     elif target.exists():
         raise UserError(f"{rule}. Received: {printable(str(target))}, which exists already.")
+    check_place(target, "--export", "Type another place", folder=not _is_zip(target))
 
 
 def file_names(table: Table) -> list[str]:
@@ -113,7 +119,7 @@ def _write_files(pictures: Pictures, write: Write) -> None:
 def _attribute_table(table: Table, names: list[str]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(header_row(table.attribute_names))
+    rows.writerow(["image_id", *table.attribute_names])
     for name, attributes in zip(names, table.attributes, strict=True):
         known = [value or "" for value in attributes]  # 0 would mean no, were there no -1
         rows.writerow([name.rpartition("/")[2], *known])

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
 from kerasgan.data.decode import Rejected
 from kerasgan.data.source import Item, Source
 from kerasgan.errors import UserError, required
@@ -118,6 +120,21 @@ class ParquetSource(Source):
             with _opened(path) as file:
                 for number, row in enumerate(_rows(file, self.columns.names)):
                     yield self._item(f"{self._name(path)}/{number}", row)
+
+    def groups(self) -> np.ndarray | None:
+        """Reads the column of labels; None where there is none, or where it is damaged."""
+        label = self.columns.label
+        if label is None or not self.label_names:
+            return None
+        found: list[int] = []
+        for path in self.files:
+            try:
+                with _opened(path) as file, reading():
+                    values = file.read([label]).column(0).to_pylist()
+            except Damaged:
+                return None
+            found += [self._classes.numbers.get(value, -1) for value in values]
+        return np.array(found)
 
     def state(self) -> list[Any]:
         """Returns the files' names, sizes and times of change."""

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,11 @@ from kerasgan.data.decode import (
     to_channels,
 )
 from kerasgan.data.faces import Detections, Face, cut_face, find_faces
+from kerasgan.data.kinds import HEIC_INSTALL, HEIC_UNREAD
 from kerasgan.data.parallel import submit_in_order, threads
 from kerasgan.data.request import check_options
 from kerasgan.data.source import Item, Raw, Source
+from kerasgan.data.spread import Spread
 from kerasgan.data.table import TableWriter, table_writer
 from kerasgan.errors import UserError
 from kerasgan.text import most_common, printable
@@ -70,7 +72,7 @@ class Preparation:
         """
         tally = Tally()
         reasons: Counter[str] = Counter()
-        source = self.source
+        source, labels = self.source, set()
         with (
             closing(source),
             decoding_threads() as pool,
@@ -81,7 +83,8 @@ class Preparation:
             rejected_writer(into / "rejected.csv") as rejected,
             progress(self.at_most, "Preparing pictures", unit=" pictures") as bar,
         ):
-            for item, future in submit_in_order(pool, self.read, source.items()):
+            spread = Spread(source, self.limit)
+            for (number, item), future in self._submitted(pool, spread):
                 try:
                     pictures = future.result()
                 except Rejected as why:
@@ -90,9 +93,11 @@ class Preparation:
                     tally.rejected += 1
                     bar.total = min(source.count, self.at_most + tally.rejected)
                 else:
-                    self._write(item, pictures, writer, table, tally)
+                    if taken := spread.take(number, len(pictures)):
+                        self._write(item, pictures, taken, writer, table, tally)
+                        labels.add(item.label)
                 bar.update()
-                if tally.count == self.limit:
+                if spread.is_full:
                     break
         if not tally.count:
             raise UserError(
@@ -100,8 +105,29 @@ class Preparation:
                 f"{printable(source.title)}, with {tally.rejected:,} rejected "
                 f"({most_common(reasons)})."
             )
-        tally.notes = source.notes()
+        tally.notes = source.notes() + self._empty_classes(labels)
+        if heic := reasons[HEIC_UNREAD]:
+            tally.notes.append(f"{heic:,} HEIC rejected: {HEIC_INSTALL}")
         return tally
+
+    def _submitted(
+        self, pool: ThreadPoolExecutor, spread: Spread
+    ) -> Iterator[tuple[tuple[int, Item], Future[list[Decoded]]]]:
+        """Yields the items that the limit asks for, numbered, with their pictures."""
+        for turn in spread.turns():
+            yield from submit_in_order(pool, self._read_numbered, turn)
+
+    def _read_numbered(self, numbered: tuple[int, Item]) -> list[Decoded]:
+        return self.read(numbered[1])
+
+    def _empty_classes(self, labels: set[int]) -> list[str]:
+        """Names the classes that no picture is of; `labels` are those of the others."""
+        names = self.source.label_names
+        empty = [name for number, name in enumerate(names) if number not in labels]
+        if not empty:
+            return []
+        named = ", ".join(map(printable, empty[:3])) + (", ..." if len(empty) > 3 else "")
+        return [f"no picture of {len(empty):,} of the classes: {named}"]
 
     def read(self, item: Item) -> list[Decoded]:
         """Returns an item's prepared pictures; called in any thread.
@@ -109,27 +135,32 @@ class Preparation:
         Raises:
             Rejected: it gives none.
         """
-        return self.pictures_of(fetch_item(item))
+        return self.pictures_of(fetch_item(item), item.whole)
 
-    def pictures_of(self, raw: Raw) -> list[Decoded]:
+    def pictures_of(self, raw: Raw, whole: bool = False) -> list[Decoded]:
         """Returns what training would see of a picture; called in any thread.
+
+        Args:
+            raw: the picture.
+            whole: whether no crop applies to it.
 
         Raises:
             Rejected: that is nothing.
         """
-        return pictures_of(raw, self.size, self.channels, self.crop, self.detections)
+        crop = "none" if whole else self.crop
+        return pictures_of(raw, self.size, self.channels, crop, self.detections)
 
     def _write(
         self,
         item: Item,
         pictures: list[Decoded],
+        taken: int,
         writer: PictureWriter,
         table: TableWriter,
         tally: Tally,
     ) -> None:
-        """Writes what an item gave, as far as the limit allows."""
-        left = len(pictures) if self.limit is None else self.limit - tally.count
-        for number, picture in enumerate(pictures[:left], start=1):
+        """Writes the first `taken` of the pictures that an item gave."""
+        for number, picture in enumerate(pictures[:taken], start=1):
             name = item.name if len(pictures) == 1 else f"{item.name}#{number}"
             writer.append(picture.pixels)
             table.append(name, item.label, item.attributes)
@@ -160,6 +191,8 @@ def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "a
     """
     check_options(size, None, crop, channels)
     raw = str(raw) if isinstance(raw, Path) else raw
+    if isinstance(raw, np.ndarray):
+        _check_pixels(raw)
     try:
         with pillow_silenced():
             pictures = pictures_of(raw, size, channels, crop)
@@ -170,6 +203,21 @@ def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "a
             f"{printable(f'{name} ({why})')}. Name another."
         ) from why
     return np.stack([picture.pixels for picture in pictures])
+
+
+def _check_pixels(pixels: np.ndarray) -> None:
+    """Raises `UserError` unless an array is one picture of known range."""
+    rule = "A picture's pixels should be uint8 in 0..255, (H, W) or (H, W, C) with C 1, 3 or 4"
+    shape, kind = pixels.shape, pixels.dtype
+    if not pixels.size or (shape[2:] not in ((), (1,), (3,), (4,)) or len(shape) < 2):
+        raise UserError(f"{rule}. Received: {kind} of shape {shape}.")
+    if kind != np.uint8:  # one picture alone does not tell what its numbers mean
+        values = f" of {pixels.min():g} to {pixels.max():g}" if kind.kind in "iuf" else ""
+        raise UserError(
+            f"{rule}. Received: {kind}{values}. Of 0 to 1, pass "
+            "(array * 255).round().astype('uint8'); of -1 to 1, "
+            "((array + 1) * 127.5).round().astype('uint8')."
+        )
 
 
 def pictures_of(

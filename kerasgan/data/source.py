@@ -1,18 +1,15 @@
 """What every source of pictures offers: a folder, an archive, arrays, a named set, drawn faces."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Raw = str | bytes | np.ndarray  # a picture file's path or its bytes, or pixels
 
-# HEIC is listed although Pillow does not read it: it is better rejected by name than overlooked.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pnm .avif"
-    " .heic .heif".split()
-)
+
+class Rejected(Exception):
+    """A file that gives no picture; the message is the reason, for `rejected.csv`."""
 
 
 class Item(NamedTuple):
@@ -26,12 +23,14 @@ class Item(NamedTuple):
         label: index into the source's `label_names`; -1 for none.
         attributes: 1 where the picture has the attribute, -1 where not, 0 where that is not
             known; one for each of the source's `attribute_names`, or none at all.
+        whole: whether no crop applies to it, as in a source without `takes_crop`.
     """
 
     name: str
     fetch: Callable[[], Raw]
     label: int = -1
     attributes: Sequence[int] | np.ndarray = ()
+    whole: bool = False
 
 
 class Source:
@@ -58,6 +57,17 @@ class Source:
         """Yields the pictures; their `fetch` works until `close`."""
         raise NotImplementedError
 
+    def groups(self) -> np.ndarray | None:
+        """Returns the group of each item, int (N,) or (N, L) for groups of groups.
+
+        A limit is divided evenly over them. They are the classes; None without any, where the
+        first items are as good as others. Sources that know the labels without reading the items
+        say so themselves.
+        """
+        if not self.label_names:
+            return None
+        return np.array([item.label for item in self.items()])
+
     def close(self) -> None:
         """Closes what `items` holds open."""
 
@@ -72,31 +82,3 @@ class Source:
     def notes(self) -> list[str]:
         """Returns what is odd about the source, a phrase each, once all items were yielded."""
         return []
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends like a picture's."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def find_labels(names: Iterable[str]) -> tuple[list[str], list[int]]:
-    """Finds the classes in pictures' paths, as in folders of one class each.
-
-    Folders that all the pictures share are passed over. The next ones are the classes, where
-    every picture is in one and there are at least two.
-
-    Args:
-        names: paths with forward slashes.
-
-    Returns:
-        The classes, sorted, and for each path the index of its class; nothing in both where
-        there are no classes.
-    """
-    folders = [name.split("/")[:-1] for name in names]
-    shared = os.path.commonprefix(folders)  # of lists: the folders all of them share
-    classes = [path[len(shared)] for path in folders if len(path) > len(shared)]
-    label_names = sorted(set(classes))
-    if len(classes) < len(folders) or len(label_names) < 2:
-        return [], []
-    index = {name: number for number, name in enumerate(label_names)}
-    return label_names, [index[name] for name in classes]
