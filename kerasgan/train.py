@@ -121,8 +121,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     source = add(
         "--data", action="append", help="pictures: a folder, archive (.zip, .tar), arrays (.npz, "
-        f".npy), .parquet file, list of paths (.txt), {', '.join(data.WORDS)}; several times: one "
-        "set of all", metavar="SOURCE",
+        f".npy), .parquet or .tfrecord file, list of paths (.txt), video, {', '.join(data.WORDS)}, "
+        f"{data.HUB_FORM}; several times: one set of all", metavar="SOURCE",
     )  # fmt: skip
     cli.unset(source, "data/ if it has any, else built-in")
     limit = add("--limit", type=int, help="use N pictures only, as many of each class", metavar="N")

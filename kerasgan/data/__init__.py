@@ -23,6 +23,8 @@ from kerasgan.data.cache import (
 from kerasgan.data.decode import CROPS, FACE
 from kerasgan.data.faces import DETECTOR, Detections, require
 from kerasgan.data.folder import FolderSource, check_folder, walk
+from kerasgan.data.hub import ADDRESS, is_hub
+from kerasgan.data.hub import FORM as HUB_FORM
 from kerasgan.data.listed import LISTS, ListSource
 from kerasgan.data.named import NAMED, fetch
 from kerasgan.data.others import describe_other
@@ -58,6 +60,7 @@ __all__ = [
     "BUILT_IN_COUNT",
     "CACHE",
     "CROPS",
+    "HUB_FORM",
     "MAX_SIZE",
     "MIN_SIZE",
     "NAMED",
@@ -151,10 +154,17 @@ def load_request(
     check_options(size, request.limit, request.crop, channels, request.seed)
     named = [settled(source) for source in request.sources]
     request = replace(request, source=one_or_several(named))
-    places = [word_of(name) or os.path.abspath(os.path.expanduser(name)) for name in named]
+    places = [_place(name) for name in named]
     found = replace(request, source=one_or_several(places), cache=request.cache.resolve())
     pictures = None if rebuild else _recalled(request, found, size, channels)
     return pictures or _prepared(request, found, size, channels, rebuild)
+
+
+def _place(settled: str) -> str:
+    """Returns where a source is, whatever folder is the current one: a word or a whole path."""
+    if is_hub(settled):
+        return settled
+    return word_of(settled) or os.path.abspath(os.path.expanduser(settled))
 
 
 def open_source(
@@ -166,10 +176,10 @@ def open_source(
         source: a folder, searched with its sub-folders; a zip or tar archive; a `.npy` or
             `.npz` file of arrays; a `.parquet` file; TFRecords, a file or the shards of a name; a
             text file or a table that lists paths; a video file, of which frames are taken at even
-            distances, one a second unless there is a limit; one of `NAMED`, which is downloaded
-            into `SETS` unless it is there;
-            or "built-in" for the drawn faces. Such a word with "set:" in front means the set, even
-            where a file or folder of that name lies here. Several of these make one source.
+            distances, one a second unless there is a limit; one of `NAMED`, or `hf:OWNER/NAME` for
+            a set at the hub, which is downloaded into `SETS` unless it is there; or "built-in" for
+            the drawn faces. Such a word with "set:" in front means the set, even where a file or
+            folder of that name lies here. Several of these make one source.
         cache: the folder of caches, left out of a folder's listing.
         limit: how many pictures are wanted at most; None for all. Of a set by name, no more
             files are downloaded than that takes; of the drawn faces, no more are there.
@@ -186,18 +196,20 @@ def open_source(
     word = word_of(source)
     if word == BUILT_IN:
         return BuiltInSource(limit, seed)
-    if word:
-        return fetch(word, SETS, limit)
+    if word or is_hub(source):
+        return fetch(word or source, SETS, limit)
     path = os.path.expanduser(source)
     rule = (
         "The source of pictures should be a folder, an archive (.zip, .tar, .tar.gz), arrays "
-        "(.npy, .npz), a .parquet or .tfrecord file, a video, a list of paths "
-        f"(.txt, .csv), or one of the words {', '.join(WORDS)}"
+        "(.npy, .npz), a .parquet or .tfrecord file, a video, a list of paths (.txt, .csv), a set "
+        f"at the hub ({HUB_FORM}), or one of the words {', '.join(WORDS)}"
     )
     if not os.path.exists(path) and find_shards(Path(path)):
         return open_records(source)
     if not os.path.exists(path):
-        raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.")
+        address = ADDRESS.fullmatch(source)
+        remedy = f" Type hf:{address[1]}." if address else ""
+        raise UserError(f"{rule}. Received: {printable(source)}, which does not exist.{remedy}")
     if os.path.isdir(path):
         return _open_folder(source, path, cache)
     if not os.path.isfile(path):

@@ -16,6 +16,7 @@ from kerasgan.data import (
     BUILT_IN_COUNT,
     CACHE,
     CROPS,
+    HUB_FORM,
     NAMED,
     check_options,
     describe,
@@ -115,9 +116,10 @@ def build_parser() -> cli.Parser:
         metavar="SOURCE",
         nargs="+",
         help="a folder of pictures, searched with its sub-folders; a .zip or .tar archive; a "
-        f".npy, .npz or .parquet file; a .txt that lists paths; a video, frames of which are taken "
-        f"one a second, or --limit of them; {BUILT_IN} for drawn faces; or a set to download once: "
-        f"{', '.join(NAMED)}; several make one set",
+        ".npy, .npz, .parquet or .tfrecord file; a .txt that lists paths; a video, frames of which "
+        f"are taken one a second, or --limit of them; {BUILT_IN} for drawn faces; or a set to "
+        f"download once: {', '.join(NAMED)}, or {HUB_FORM} for any at the Hugging Face hub; "
+        "several make one set",
     )
     add("--size", type=int, default=128, help="height and width in pixels")
     limit = add("--limit", type=int, metavar="N", help="at most N pictures, as many of each class")

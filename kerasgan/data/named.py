@@ -1,4 +1,4 @@
-"""Known sets of pictures by name: downloaded once, verified, then read from the disk.
+"""Sets of pictures at the hub, known ones by name: downloaded once, verified, then read here.
 
 A set's folder holds the Parquet files of its training pictures under their names once they are
 verified, `listing.json` with their sizes and checksums, and `*.part` for what has been downloaded
@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 import kerasgan
 from kerasgan.cli import progress
-from kerasgan.data.parquet import ParquetSource
+from kerasgan.data import hub
+from kerasgan.data.parquet import ParquetSource, count_rows
 from kerasgan.errors import UserError, required
 from kerasgan.files import atomic_path
 from kerasgan.text import first_line, megabytes, plural, printable
@@ -101,6 +102,22 @@ NAMED = {
 }
 
 
+class Set(NamedTuple):
+    """A set that is wanted, and where it belongs.
+
+    Attributes:
+        name: what the user typed.
+        folder: where its files are kept.
+        dataset: at the hub; of a set that is not a known one, the revision is the listing's.
+        wanted: what of it is wanted; None for a known set.
+    """
+
+    name: str
+    folder: Path
+    dataset: Named
+    wanted: hub.Wanted | None = None
+
+
 class Remote(NamedTuple):
     """A file at the hub.
 
@@ -108,26 +125,43 @@ class Remote(NamedTuple):
         path: in the repository.
         size: bytes.
         sha256: in hex; empty where the hub states none, as for small files.
+        whole_name: whether its folders there are a part of its name here.
     """
 
     path: str
     size: int
     sha256: str
+    whole_name: bool = False
 
     @property
     def name(self) -> str:
         """What it is called on the disk."""
-        return PurePosixPath(self.path).name
+        path = PurePosixPath(self.path)
+        return "--".join(path.parts) if self.whole_name else path.name
+
+
+class Listing(NamedTuple):
+    """What is to be downloaded of a set.
+
+    Attributes:
+        revision: the commit.
+        files: in the order of their pictures; none where nothing is known yet.
+        note: which part of the set they are, in words.
+    """
+
+    revision: str
+    files: list[Remote]
+    note: str = ""
 
 
 def fetch(name: str, into: Path, limit: int | None = None) -> ParquetSource:
-    """Opens a known set, after downloading what is not there yet.
+    """Opens a set at the hub, after downloading what is not there yet.
 
     An interrupted download goes on where it stopped. What is there needs no network, and not even
     the library that downloads. HF_ENDPOINT names another hub, a mirror for example.
 
     Args:
-        name: one of `NAMED`.
+        name: one of `NAMED`, or `hf:OWNER/NAME` with what `hub.parse` reads.
         into: the folder of sets; the files go into a folder of the set's name in it.
         limit: how many pictures are wanted at most; None for all. Only as many files are
             downloaded as hold them.
@@ -136,52 +170,71 @@ def fetch(name: str, into: Path, limit: int | None = None) -> ParquetSource:
         The set's training pictures, at least `limit` of them.
 
     Raises:
-        UserError: there is no network, no space, no permission, no library to download with, or
-            what came is not what the hub has.
+        UserError: there is no such set, no network, no space, no permission, no library to
+            download with, or what came is not what the hub has.
     """
-    folder = Path(into) / name
-    wanted = _enough(_saved_listing(name, folder), name, limit)
-    if not wanted or _missing(wanted, folder):
+    wanted_set = _set(name, Path(into))
+    while True:  # where files do not say before how many pictures they hold, one after the other
+        listing = _saved_listing(wanted_set)
+        wanted = _enough(listing, wanted_set, limit)
+        if wanted and not _missing(wanted, wanted_set.folder):
+            break
         try:
-            with _alone(name, folder):
-                wanted = _download(name, folder, limit)
+            with _alone(wanted_set):
+                _download(wanted_set, limit)
         except OSError as error:
-            raise _write_error(name, folder, limit, error) from error
-    return ParquetSource([folder / file.name for file in wanted], name, name)
+            raise _write_error(wanted_set, limit, error) from error
+    notes = [listing.note] if listing.note else []
+    paths = [wanted_set.folder / file.name for file in wanted]
+    slug = name if wanted_set.wanted is None else wanted_set.wanted.repository.split("/")[-1]
+    return ParquetSource(paths, name, slug, notes=notes)
 
 
-def _download(name: str, folder: Path, limit: int | None) -> list[Remote]:
-    """Downloads the files that are wanted and not there, and returns all that are wanted."""
+def _set(name: str, into: Path) -> Set:
+    """Returns a set by its name; raises `UserError` where that has no set's form."""
+    if name in NAMED:
+        return Set(name, into / name, NAMED[name])
+    wanted = hub.parse(name)
+    page = f"{HUB}/datasets/{wanted.repository}"
+    terms = f"Its license and terms: {page}"
+    dataset = Named(wanted.repository, "", "", 0, 0, terms, "")
+    return Set(name, into / "hub" / wanted.folder, dataset, wanted)
+
+
+def _download(wanted_set: Set, limit: int | None) -> None:
+    """Downloads the files that are wanted and not there."""
     _import_libraries()
-    listing = _saved_listing(name, folder) or _new_listing(name, folder)
-    wanted = _enough(listing, name, limit)
-    missing = _missing(wanted, folder)
+    name, folder = wanted_set.name, wanted_set.folder
+    listing = _saved_listing(wanted_set)
+    listing = listing if listing.files else _new_listing(wanted_set)
+    missing = _missing(_enough(listing, wanted_set, limit), folder)
     if not missing:  # another process was faster
-        return wanted
+        return
     came = sum(_came(file, folder) for file in missing)
     total = sum(file.size for file in missing)
     _check_space(name, folder, total - came)
     print(
         f"{name}: {megabytes(total)} in {plural(len(missing), 'file')} from "
-        f"{_endpoint()}/datasets/{NAMED[name].repository} to {printable(str(folder))}. "
-        f"{NAMED[name].terms}.",
+        f"{_endpoint()}/datasets/{wanted_set.dataset.repository} to {printable(str(folder))}. "
+        f"{wanted_set.dataset.terms}.",
         file=sys.stderr,
     )
     what = f"Downloading {name}"
     with progress(total, what, unit="B", unit_scale=True, initial=came) as bar:
         for file in missing:
-            _download_file(name, folder, file, bar)
-    return wanted
+            _download_file(wanted_set, listing.revision, file, bar)
 
 
-def _download_file(name: str, folder: Path, remote: Remote, bar: tqdm) -> None:
+def _download_file(wanted_set: Set, revision: str, remote: Remote, bar: tqdm) -> None:
     """Downloads what is missing of a file, and gives it its name if its checksum is right."""
+    folder = wanted_set.folder
     part = _part(remote, folder)
     with open(part, "ab") as file:
         if not _came(remote, folder):
             file.truncate(0)
         for start in range(_came(remote, folder), remote.size, PIECE):
-            piece = _download_piece(name, remote, start, min(start + PIECE, remote.size))
+            stop = min(start + PIECE, remote.size)
+            piece = _download_piece(wanted_set, revision, remote, start, stop)
             file.write(piece)
             bar.update(len(piece))
         file.flush()
@@ -190,12 +243,12 @@ def _download_file(name: str, folder: Path, remote: Remote, bar: tqdm) -> None:
         part.unlink()
         raise UserError(
             "A downloaded file should have the checksum that the hub states. Received: "
-            f"{remote.name} of {name} with another one, now removed. Type the same again."
+            f"{remote.name} of {wanted_set.name} with another one, now removed. Type the same again."
         )
     os.replace(part, folder / remote.name)
 
 
-def _download_piece(name: str, remote: Remote, start: int, stop: int) -> bytes:
+def _download_piece(wanted_set: Set, revision: str, remote: Remote, start: int, stop: int) -> bytes:
     """Returns the bytes from `start` to `stop` of a file; short failures are retried.
 
     The library's own download of a file cannot be resumed by another process (its issue 4196).
@@ -204,83 +257,186 @@ def _download_piece(name: str, remote: Remote, start: int, stop: int) -> bytes:
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
     url = hf_hub_url(
-        NAMED[name].repository,
+        wanted_set.dataset.repository,
         remote.path,
         repo_type="dataset",
-        revision=NAMED[name].revision,
+        revision=revision,
         endpoint=_endpoint(),
     )
     headers = build_hf_headers(
         token=False, library_name="kerasgan", library_version=kerasgan.__version__
     )
     headers |= {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-    with _network(name):
+    with _network(wanted_set):
         response = http_backoff("GET", url, headers=headers, timeout=TIMEOUT)
         hf_raise_for_status(response)
         content = response.content
     if len(content) != stop - start:
-        raise _network_error(name, f"{len(content):,} bytes instead of {stop - start:,}")
+        raise _network_error(wanted_set, f"{len(content):,} bytes instead of {stop - start:,}")
     return bytes(content)
 
 
-def _new_listing(name: str, folder: Path) -> list[Remote]:
+def _new_listing(wanted_set: Set) -> Listing:
     """Asks the hub for the set's files, and notes the answer in the set's folder."""
-    from huggingface_hub import HfApi
-
-    dataset = NAMED[name]
-    with _network(name):
-        info = HfApi(endpoint=_endpoint(), token=False).dataset_info(
-            dataset.repository, revision=dataset.revision, files_metadata=True, timeout=TIMEOUT
-        )
-    listing = sorted(
-        Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else "")
-        for file in info.siblings or ()
-        if file.size
-        and file.rfilename.startswith(dataset.prefix)
-        and PLAIN_NAME.fullmatch(PurePosixPath(file.rfilename).name)
-    )
-    if not listing:
-        missing = f"no files {dataset.prefix}*.parquet in {dataset.repository}"
-        raise _network_error(name, missing)
-    for file in listing:
+    dataset, folder = wanted_set.dataset, wanted_set.folder
+    if wanted_set.wanted is None:
+        info = _info(wanted_set, dataset.revision)
+        paths = [path for path in _paths(info) if path.startswith(dataset.prefix)]
+        listing = Listing(dataset.revision, _remotes(info, paths))
+        if not listing.files:
+            missing = f"no files {dataset.prefix}*.parquet in {dataset.repository}"
+            raise _network_error(wanted_set, missing)
+    else:
+        listing = _new_hub_listing(wanted_set, wanted_set.wanted)
+    for file in listing.files:
         if (folder / file.name).exists() and not _matches(folder / file.name, file):
             (folder / file.name).unlink()  # of another revision
     with atomic_path(folder / LISTING) as path:
-        noted = {"repository": dataset.repository, "revision": dataset.revision, "files": listing}
+        noted = {"repository": dataset.repository, **listing._asdict()}
         path.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     return listing
 
 
-def _saved_listing(name: str, folder: Path) -> list[Remote]:
-    """Returns what `_new_listing` has noted; nothing where that is not of use."""
+def _new_hub_listing(wanted_set: Set, wanted: hub.Wanted) -> Listing:
+    """Asks the hub for the files of any set: its own Parquet files, else those the hub made."""
+    info = _info(wanted_set, None)
+    if info.gated:
+        raise _gated(wanted_set)
+    card = info.card_data.to_dict() if info.card_data else {}
+    tables = hub.tables_of(_paths(info), card)
+    if not tables:
+        info = _info(wanted_set, hub.CONVERTED, absent_is_none=True)
+        tables = hub.converted_tables(_paths(info)) if info else {}
+    if not tables:
+        raise UserError(
+            f"A set at the hub should hold Parquet files, or others that the hub has converted. "
+            f"Received: {printable(wanted_set.name)}, with neither. {_by_hand(wanted_set)}"
+        )
+    paths, note = hub.choose(tables, card, wanted, wanted_set.name)
+    files = [file._replace(whole_name=True) for file in _remotes(info, paths)]
+    if not files:
+        raise _network_error(wanted_set, f"no sizes of {paths[0]}")
+    return Listing(info.sha or "main", files, note)
+
+
+def _info(wanted_set: Set, revision: str | None, absent_is_none: bool = False) -> Any:
+    """Asks the hub for what it knows of a set; None where it has no such revision, if allowed.
+
+    Raises:
+        UserError: there is no such set, or no network.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    repository = wanted_set.dataset.repository
     try:
-        noted = json.loads((folder / LISTING).read_text(encoding="utf-8"))
+        with _network(wanted_set):
+            return HfApi(endpoint=_endpoint(), token=False).dataset_info(
+                repository, revision=revision, files_metadata=True, timeout=TIMEOUT
+            )
+    except UserError as error:
+        cause = error.__cause__
+        if absent_is_none and isinstance(cause, RevisionNotFoundError):
+            return None
+        if isinstance(cause, GatedRepoError):
+            raise _gated(wanted_set) from error
+        if wanted_set.wanted is not None and isinstance(cause, RepositoryNotFoundError):
+            raise UserError(
+                f"A set at the hub should be one that everyone may see. Received: "
+                f"{printable(wanted_set.name)}, which {_endpoint()} does not have, or keeps "
+                f"private. Look for its name at {HUB}/datasets."
+            ) from error
+        raise
+
+
+def _gated(wanted_set: Set) -> UserError:
+    page = f"{HUB}/datasets/{wanted_set.dataset.repository}"
+    return UserError(
+        f"A set at the hub should be free to download. Received: {printable(wanted_set.name)}, "
+        f"which is given to those who accept its terms. Accept them at {page}, then: "
+        f"{_by_hand(wanted_set)}"
+    )
+
+
+def _by_hand(wanted_set: Set) -> str:
+    repository = wanted_set.dataset.repository
+    folder = repository.split("/")[-1]
+    return (
+        f"Type: hf download {repository} --repo-type dataset --local-dir {folder}, and name the "
+        f"folder {folder}, or what you unpack there."
+    )
+
+
+def _paths(info: Any) -> list[str]:
+    """Returns the paths of a set's Parquet files that have a size and a plain name."""
+    return [
+        file.rfilename
+        for file in info.siblings or ()
+        if file.size and PLAIN_NAME.fullmatch(PurePosixPath(file.rfilename).name)
+    ]
+
+
+def _remotes(info: Any, paths: Sequence[str]) -> list[Remote]:
+    chosen = set(paths)
+    return sorted(
+        Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else "")
+        for file in info.siblings or ()
+        if file.rfilename in chosen and file.size
+    )
+
+
+def _saved_listing(wanted_set: Set) -> Listing:
+    """Returns what `_new_listing` has noted; no files where that is not of use."""
+    dataset = wanted_set.dataset
+    try:
+        noted = json.loads((wanted_set.folder / LISTING).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return []
+        return Listing("", [])
     match noted:
-        case {"repository": repository, "revision": revision, "files": [*files]} if (
-            repository,
-            revision,
-        ) == (NAMED[name].repository, NAMED[name].revision):
-            listing = [_to_remote(values) for values in files]
-            if None not in listing:
-                return [file for file in listing if file is not None]
-    return []
+        case {"repository": dataset.repository, "revision": str(revision), "files": [*files]} if (
+            revision and revision == (dataset.revision or revision)
+        ):
+            listed = [_to_remote(values) for values in files]
+            note = noted.get("note")
+            if None not in listed:
+                remotes = [file for file in listed if file is not None]
+                return Listing(revision, remotes, note if isinstance(note, str) else "")
+    return Listing("", [])
 
 
 def _to_remote(values: Any) -> Remote | None:
     match values:
-        case [str(path), int(size), str(sha256)]:
-            file = Remote(path, size, sha256)
+        case [str(path), int(size), str(sha256), *rest]:
+            file = Remote(path, size, sha256, rest == [True])
             return file if PLAIN_NAME.fullmatch(file.name) else None
     return None
 
 
-def _enough(listing: Sequence[Remote], name: str, limit: int | None) -> list[Remote]:
-    """Returns the first files that hold `limit` pictures, which are spread over them evenly."""
+def _enough(listing: Listing, wanted_set: Set, limit: int | None) -> list[Remote]:
+    """Returns the first files that hold `limit` pictures, as far as that can be told.
+
+    A known set's pictures are spread over its files evenly. Another's are counted in the files
+    that are there, and the first that is not there is wanted, too.
+    """
+    files = listing.files
     if limit is None:
-        return list(listing)
-    return list(listing[: math.ceil(limit * len(listing) / NAMED[name].pictures)])
+        return list(files)
+    if wanted_set.dataset.pictures:
+        return list(files[: math.ceil(limit * len(files) / wanted_set.dataset.pictures)])
+    wanted: list[Remote] = []
+    count = 0
+    for file in files:
+        if count >= limit:
+            break
+        wanted.append(file)
+        if _missing([file], wanted_set.folder):
+            break
+        count += count_rows(wanted_set.folder / file.name)
+    return wanted
 
 
 def _missing(files: Sequence[Remote], folder: Path) -> list[Remote]:
@@ -325,12 +481,13 @@ def _import_libraries() -> None:
     """Imports what downloads and what will read, so that nothing is downloaded in vain."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     for module in ("huggingface_hub", "pyarrow"):
-        required(module, "sets", f"A set by name ({', '.join(NAMED)})")
+        required(module, "sets", f"A set by name ({', '.join(NAMED)}, {hub.FORM})")
 
 
 @contextmanager
-def _alone(name: str, folder: Path) -> Iterator[None]:
+def _alone(wanted_set: Set) -> Iterator[None]:
     """Waits until no other process downloads the set."""
+    name, folder = wanted_set.name, wanted_set.folder
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
@@ -345,7 +502,7 @@ def _alone(name: str, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _network(name: str) -> Iterator[None]:
+def _network(wanted_set: Set) -> Iterator[None]:
     """Turns whatever goes wrong between here and the hub into a `UserError`.
 
     The block should hold calls of the hub's library and no code of ours.
@@ -356,19 +513,20 @@ def _network(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each version of the library has its own HTTP client's errors
-        raise _network_error(name, _reason(error)) from error
+        raise _network_error(wanted_set, _reason(error)) from error
     finally:
         logger.setLevel(level)
 
 
-def _network_error(name: str, reason: str) -> UserError:
-    dataset = NAMED[name]
+def _network_error(wanted_set: Set, reason: str) -> UserError:
+    dataset = wanted_set.dataset
     also = f"; or {dataset.elsewhere}" if dataset.elsewhere else ""
+    size = f" ({megabytes(dataset.size)})" if dataset.size else ""
     return UserError(
-        f"{name} should be downloaded once ({megabytes(dataset.size)}), which needs the "
+        f"{printable(wanted_set.name)} should be downloaded once{size}, which needs the "
         f"network. Received: {_endpoint()} ({reason}). Type the same "
-        f"again later, which goes on where it stopped; or copy the folder {name} from a "
-        f"computer that has it{also}."
+        f"again later, which goes on where it stopped; or copy the folder "
+        f"{wanted_set.folder.name} from a computer that has it{also}."
     )
 
 
@@ -395,11 +553,13 @@ def _no_space(name: str, folder: Path, needed: int) -> UserError:
     )
 
 
-def _write_error(name: str, folder: Path, limit: int | None, error: OSError) -> UserError:
+def _write_error(wanted_set: Set, limit: int | None, error: OSError) -> UserError:
+    name, folder = wanted_set.name, wanted_set.folder
     if error.errno in (ENOSPC, EDQUOT):
-        missing = _missing(_enough(_saved_listing(name, folder), name, limit), folder)
+        wanted = _enough(_saved_listing(wanted_set), wanted_set, limit)
+        missing = _missing(wanted, folder)
         needed = sum(file.size - _came(file, folder) for file in missing)
-        return _no_space(name, folder, needed or NAMED[name].size)
+        return _no_space(name, folder, needed or wanted_set.dataset.size)
     return UserError(
         "The folder of a set should be one that can be written to. Received: "
         f"{printable(str(folder))} ({printable(str(error))})."

@@ -23,7 +23,7 @@ OTHERS = {
         "an Arrow file",
         "datasets.load_from_disk(FOLDER).to_parquet('faces.parquet') makes a file to name",
     ),
-    (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".txt"): (
+    (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx"): (
         "a table or text",
         "Name the folder or archive with the pictures",
     ),

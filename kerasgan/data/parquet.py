@@ -66,12 +66,19 @@ class ParquetSource(Source):
         title: what the user named, for messages.
         slug: the readable part of the cache's name.
         folders: where files may be added; watched with the files.
+        notes: what is to be said of the files.
     """
 
     def __init__(
-        self, files: Sequence[Path], title: str, slug: str, folders: Sequence[Path] = ()
+        self,
+        files: Sequence[Path],
+        title: str,
+        slug: str,
+        folders: Sequence[Path] = (),
+        notes: Sequence[str] = (),
     ) -> None:
         self.files = list(files)
+        self._notes = list(notes)
         self.title = title
         self.slug = slug
         self.folders = list(folders)
@@ -91,7 +98,7 @@ class ParquetSource(Source):
         """
         schema = self._footers[0][0]
         features = _features(schema)
-        picture = _picture_column(schema, features)
+        picture = next(iter(_picture_columns(schema, features)), None)
         if picture is None:
             raise UserError(
                 "A .parquet file of pictures should have a column with their bytes. Received: "
@@ -144,6 +151,14 @@ class ParquetSource(Source):
     def watched(self) -> list[str]:
         """Returns the files and folders whose times of change tell that nothing has changed."""
         return [str(path) for path in [*self.files, *self.folders]]
+
+    def notes(self) -> list[str]:
+        """Returns what is to be said of the files, and which of several pictures was read."""
+        schema = self._footers[0][0]
+        pictures = _picture_columns(schema, _features(schema))
+        others = [name for name in pictures if name != self.columns.picture]
+        several = f"pictures from {self.columns.picture}, not {', '.join(others)}"
+        return [*self._notes, *([several] if others else [])]
 
     def _find_classes(self) -> Classes:
         label = self.columns.label
@@ -236,6 +251,15 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def count_rows(path: Path) -> int:
+    """Returns how many rows a Parquet file has.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    return int(_footer(path)[1].num_rows)
+
+
 def _footer(path: Path) -> tuple[Any, Any]:
     """Returns a file's schema and its metadata."""
     with _opened(path) as file:
@@ -297,10 +321,11 @@ def _features(schema: Any) -> dict[str, Any]:
     return {}
 
 
-def _picture_column(schema: Any, features: dict[str, Any]) -> str | None:
+def _picture_columns(schema: Any, features: dict[str, Any]) -> list[str]:
+    """Returns the columns that may hold pictures: those marked as images, else all of bytes."""
     holders = [field.name for field in schema if _holds_bytes(field.type)]
     marked = [name for name in holders if features.get(name, {}).get("_type") == "Image"]
-    return next(iter(marked + holders), None)
+    return marked or holders
 
 
 def _holds_bytes(kind: Any) -> bool:
