@@ -20,7 +20,7 @@ FORM = "hf:OWNER/NAME"
 LONG_FORM = "hf:OWNER/NAME:CONFIG/SPLIT"
 ADDRESS = re.compile(r"https?://[^/]+/datasets/([\w.-]+/[\w.-]+?)/?")
 WORDS = re.compile(
-    r"hf:(?://datasets/)?(?P<repository>[\w.-]+(?:/[\w.-]+)?)/?"
+    r"hf:(?:/{1,2}datasets/)?(?P<repository>[\w.-]+(?:/[\w.-]+)?)/?"
     r"(?::(?P<first>[^:/\\]+)?(?:/(?P<split>[^:/\\]+))?)?",
     re.ASCII,
 )

@@ -137,7 +137,10 @@ class Remote(NamedTuple):
     def name(self) -> str:
         """What it is called on the disk."""
         path = PurePosixPath(self.path)
-        return "--".join(path.parts) if self.whole_name else path.name
+        if not self.whole_name:
+            return path.name
+        plain = re.sub(r"[^\w.+-]", "_", "--".join(path.parts), flags=re.ASCII)
+        return plain if plain[0].isalnum() else f"_{plain}"
 
 
 class Listing(NamedTuple):
@@ -184,6 +187,8 @@ def fetch(name: str, into: Path, limit: int | None = None) -> ParquetSource:
                 _download(wanted_set, limit)
         except OSError as error:
             raise _write_error(wanted_set, limit, error) from error
+        if not _saved_listing(wanted_set).files:
+            raise _network_error(wanted_set, "a list of files that makes no sense")
     notes = [listing.note] if listing.note else []
     paths = [wanted_set.folder / file.name for file in wanted]
     slug = name if wanted_set.wanted is None else wanted_set.wanted.repository.split("/")[-1]
@@ -243,7 +248,8 @@ def _download_file(wanted_set: Set, revision: str, remote: Remote, bar: tqdm) ->
         part.unlink()
         raise UserError(
             "A downloaded file should have the checksum that the hub states. Received: "
-            f"{remote.name} of {wanted_set.name} with another one, now removed. Type the same again."
+            f"{remote.name} of {wanted_set.name} with another one, now removed. Type the same "
+            "again."
         )
     os.replace(part, folder / remote.name)
 
@@ -281,7 +287,11 @@ def _new_listing(wanted_set: Set) -> Listing:
     dataset, folder = wanted_set.dataset, wanted_set.folder
     if wanted_set.wanted is None:
         info = _info(wanted_set, dataset.revision)
-        paths = [path for path in _paths(info) if path.startswith(dataset.prefix)]
+        paths = [
+            path
+            for path in _paths(info)
+            if path.startswith(dataset.prefix) and PLAIN_NAME.fullmatch(PurePosixPath(path).name)
+        ]
         listing = Listing(dataset.revision, _remotes(info, paths))
         if not listing.files:
             missing = f"no files {dataset.prefix}*.parquet in {dataset.repository}"
@@ -372,12 +382,9 @@ def _by_hand(wanted_set: Set) -> str:
 
 
 def _paths(info: Any) -> list[str]:
-    """Returns the paths of a set's Parquet files that have a size and a plain name."""
-    return [
-        file.rfilename
-        for file in info.siblings or ()
-        if file.size and PLAIN_NAME.fullmatch(PurePosixPath(file.rfilename).name)
-    ]
+    """Returns the paths of a set's Parquet files that have a size."""
+    files = info.siblings or ()
+    return [file.rfilename for file in files if file.size and file.rfilename.endswith(".parquet")]
 
 
 def _remotes(info: Any, paths: Sequence[str]) -> list[Remote]:
