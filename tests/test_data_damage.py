@@ -62,8 +62,8 @@ def make_npy(place: Path) -> Path:
 
 
 def make_npz(place: Path) -> Path:
-    pictures = np.full((3, 20, 20), 99, np.uint16)
-    np.savez_compressed(place / "a.npz", x_train=pictures, y_train=np.array([0, 1, 1]))
+    pictures = np.full((2, 20, 20), 99, np.uint16)
+    np.savez_compressed(place / "a.npz", x_train=pictures, y_train=np.array([0, 1]))
     return place / "a.npz"
 
 
