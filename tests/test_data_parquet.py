@@ -201,7 +201,7 @@ def test_files_that_are_no_parquet_files(tmp_path: Path, spoil: Any) -> None:
 
 def test_no_picture_column(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"text": ["x"], "label": [1]})
-    with pytest.raises(UserError, match=r"a column with their bytes\. Received: .*text, label\.$"):
+    with pytest.raises(UserError, match=r"a column with their bytes, or.*: .*text, label\.$"):
         list(open_parquet(str(path)).items())
 
 
@@ -309,3 +309,46 @@ def test_a_folder_of_parquet_files_alone_is_a_source(tmp_path: Path) -> None:
     assert isinstance(data.open_source(str(path.parent)), ParquetSource)
     Image.new("L", (20, 20)).save(path.parent / "b.png")
     assert data.open_source(str(path.parent)).count == 1  # the picture file
+
+
+RAMP = np.linspace(0, 255, 20 * 20 * 3).round().astype(np.uint8).reshape(20, 20, 3)
+FOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1], RAMP[::-1, ::-1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "said"),
+    [
+        ("pixels", [picture.ravel().tolist() for picture in FOUR], "0 to 255"),
+        ("image", [(picture / 255).ravel().tolist() for picture in FOUR], "0 to 1"),
+        ("anything", (FOUR / 127.5 - 1).tolist(), "-1 to 1"),
+        ("anything", FOUR.transpose(0, 3, 1, 2).tolist(), "0 to 255"),
+    ],
+)
+def test_pixels_in_lists(tmp_path: Path, name: str, pixels: list[Any], said: str) -> None:
+    columns = {"embedding": [[0.5, 1.5]] * 4, name: pixels, "label": [0, 1, 1, 0]}
+    path = write(tmp_path / "a.parquet", columns)
+    found = data.load(str(path), size=20, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(found.pixels, FOUR)
+    assert found.table.labels.tolist() == [0, 1, 1, 0]
+    assert f"values taken as {said}" in data.describe(found)
+
+
+def test_pixels_that_overshoot_or_lack(tmp_path: Path) -> None:
+    stored = [(picture / 255).ravel().tolist() for picture in FOUR]
+    stored[0][0], stored[1] = -1e-6, stored[1][:-1]
+    stored[2][5] = None
+    path = write(tmp_path / "a.parquet", {"pixels": [*stored, None]})
+    found = data.load(str(path), size=20, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(found.pixels, FOUR[[0, 3]])
+    assert "1 value beyond 0 to 1, clipped" in data.describe(found)
+    with open(found.folder / "rejected.csv", encoding="utf-8") as file:
+        assert [line.split(",", 1)[1].strip() for line in file][1:] == [
+            '"1,199 pixels without a height and a width"',
+            "pixels that are not known",
+            "no picture in this row",
+        ]
+
+
+def test_which_of_several_pictures_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", {"image": pictures(2), "mask": pictures(2)})
+    assert open_parquet(str(path)).notes() == ["pictures from image, not mask"]

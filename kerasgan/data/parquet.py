@@ -4,7 +4,8 @@ A row is a picture: the bytes of a picture file, and perhaps a class and attribu
 found by what they hold:
 
     the picture     marked as an image in the schema's "huggingface" metadata, or else the first
-                    column of bytes, be it plain or a struct of `bytes` and `path`
+                    column of bytes, be it plain or a struct of `bytes` and `path`; or else the
+                    first of `PIXELS`, or of rows of rows, with lists of numbers
     the label       marked as a class there, or else a column named `label`
     the attributes  all columns of booleans, or of the integers -1 and 1 as in CelebA's own table
 """
@@ -12,7 +13,7 @@ found by what they hold:
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
@@ -20,12 +21,15 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from kerasgan.data.decode import Rejected
-from kerasgan.data.source import Item, Source
+from kerasgan.data.ranges import Range, Values, describe_range, to_uint8
+from kerasgan.data.shapes import to_picture
+from kerasgan.data.source import Item, Raw, Source
 from kerasgan.errors import UserError, required
 from kerasgan.files import Damaged, reading
 from kerasgan.text import printable
 
 SUFFIX = ".parquet"
+PIXELS = ("image", "pixels", "img", "picture", "face", "x", "data", "pixel_values", "image_array")
 BATCH = 32  # rows decoded at once
 BUFFER = 1 << 20  # bytes read from the disk at once; a page of the file may be larger
 
@@ -86,6 +90,9 @@ class ParquetSource(Source):
         self._footers = [_footer(path) for path in self.files]
         self.columns = self._find_columns()
         self._classes = self._find_classes()
+        self._values = Values(title)
+        self._clipped: dict[str, int] = {}  # values that were, by the name of the picture
+        self._range = self._find_range()
         self.count = sum(metadata.num_rows for _, metadata in self._footers)
         self.label_names = self._classes.names
         self.attribute_names = self.columns.attributes
@@ -101,7 +108,8 @@ class ParquetSource(Source):
         picture = next(iter(_picture_columns(schema, features)), None)
         if picture is None:
             raise UserError(
-                "A .parquet file of pictures should have a column with their bytes. Received: "
+                "A .parquet file of pictures should have a column with their bytes, or one of "
+                "pixels called image for example. Received: "
                 f"{printable(str(self.files[0]))}, with {printable(', '.join(schema.names))}."
             )
         label = _label_column(schema, features)
@@ -158,7 +166,30 @@ class ParquetSource(Source):
         pictures = _picture_columns(schema, _features(schema))
         others = [name for name in pictures if name != self.columns.picture]
         several = f"pictures from {self.columns.picture}, not {', '.join(others)}"
-        return [*self._notes, *([several] if others else [])]
+        notes = [*self._notes, *([several] if others else [])]
+        if self._range is not None:
+            notes += describe_range(self._range, self._values, self._clipped.values())
+        return notes
+
+    def _find_range(self) -> Range | None:
+        """Returns the range of pixels that are lists of numbers; None for picture files."""
+        column = self.columns.picture
+        if _holds_bytes(self._footers[0][0].field(column).type):
+            return None
+        for path in self.files:
+            with _opened(path) as file:
+                for row in _rows(file, [column]):
+                    if not isinstance(row, str):
+                        with suppress(Rejected):
+                            self._values.add(_pixels(row[column]))
+        return self._values.decide()
+
+    def _fetch_pixels(self, name: str, values: Any, found: Range) -> Raw:
+        """Turns a row's numbers into a picture; called in any thread."""
+        pixels, clipped = to_uint8(_pixels(values), found)
+        if clipped:
+            self._clipped[name] = clipped
+        return np.ascontiguousarray(pixels)
 
     def _find_classes(self) -> Classes:
         label = self.columns.label
@@ -187,6 +218,9 @@ class ParquetSource(Source):
         else:
             return Item(name, partial(_reject, f"label out of range: {printable(str(label))}"))
         attributes = [_sign(row[attribute]) for attribute in columns.attributes]
+        if self._range is not None:
+            fetch = partial(self._fetch_pixels, name, picture["bytes"], self._range)
+            return Item(name, fetch, number, attributes)
         return Item(name, partial(_picture, picture.get("bytes")), number, attributes)
 
     def _name(self, path: Path) -> str:
@@ -325,7 +359,39 @@ def _picture_columns(schema: Any, features: dict[str, Any]) -> list[str]:
     """Returns the columns that may hold pictures: those marked as images, else all of bytes."""
     holders = [field.name for field in schema if _holds_bytes(field.type)]
     marked = [name for name in holders if features.get(name, {}).get("_type") == "Image"]
-    return marked or holders
+    return marked or holders or _pixel_columns(schema)
+
+
+def _pixel_columns(schema: Any) -> list[str]:
+    """Returns the columns of pixels: lists of numbers by their names, or lists of lists."""
+    depths = {field.name: _depth(field.type) for field in schema}
+    named = [name for name in PIXELS if depths.get(name)]
+    return named or [name for name, depth in depths.items() if depth in (2, 3)]
+
+
+def _depth(kind: Any) -> int:
+    """Returns how many lists are around a column's numbers; 0 where there are none."""
+    from pyarrow import types
+
+    depth = 0
+    while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+    return depth if numbers else 0
+
+
+def _pixels(values: Any) -> np.ndarray:
+    """Returns a row's lists of numbers as a picture, (H, W, C), of any range."""
+    if not values:
+        raise Rejected("no picture in this row")
+    try:
+        with reading():
+            numbers = np.array(values)
+    except Damaged as error:
+        raise Rejected("rows of several lengths") from error
+    if numbers.dtype.kind not in "biuf":
+        raise Rejected("pixels that are not known")
+    return to_picture(numbers, list(numbers.shape) if numbers.ndim > 1 else [])
 
 
 def _holds_bytes(kind: Any) -> bool:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kerasgan.data.decode import MAX_PIXELS, MAX_RATIO
+from kerasgan.data.decode import MAX_PIXELS, MAX_RATIO, Rejected
 from kerasgan.errors import UserError
 from kerasgan.text import printable
 
@@ -44,6 +44,35 @@ def find_channels_first(shape: Shape, dtype: np.dtype, title: str) -> bool:
             f"{hint and f' {hint}.'}"
         )
     return first
+
+
+def to_picture(values: np.ndarray, shape: list[int]) -> np.ndarray:
+    """Returns numbers as a picture, channels last.
+
+    Args:
+        values: in any shape.
+        shape: (H, W), (H, W, C) or (C, H, W); nothing for a square.
+
+    Raises:
+        Rejected: they are no picture of that shape.
+    """
+    count = values.size
+    if not shape:
+        grey, colour = math.isqrt(count), math.isqrt(count // 3)
+        if count not in (grey**2, 3 * colour**2):
+            raise Rejected(f"{count:,} pixels without a height and a width")
+        shape = [grey, grey] if grey**2 == count else [colour, colour, 3]
+    if min(shape) < 1 or math.prod(shape[:2]) > MAX_PIXELS * 4:
+        raise Rejected(f"no picture of {shape}")
+    if len(shape) == 2:
+        shape = [*shape, max(1, count // math.prod(shape))]
+    if math.prod(shape) != count:
+        raise Rejected(f"{count:,} pixels where {shape} should be")
+    first = shape[2] not in CHANNELS and shape[0] in CHANNELS
+    if not first and shape[2] not in CHANNELS:
+        raise Rejected(f"{shape[2]} channels")
+    pixels = values.reshape(shape)
+    return np.moveaxis(pixels, 0, -1) if first else pixels
 
 
 def _hint(shape: Shape, dtype: np.dtype) -> str:

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasgan.cli import progress
-from kerasgan.data.decode import MAX_PIXELS, Rejected
+from kerasgan.data.decode import Rejected
 from kerasgan.data.ranges import BYTE, Values, describe_range, to_uint8
 from kerasgan.data.records import Feature, Record, parse_example, parse_fields, read_records
-from kerasgan.data.shapes import CHANNELS
+from kerasgan.data.shapes import to_picture
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
@@ -452,16 +452,16 @@ def _picture_of(example: dict[str, Feature], name: str) -> Raw:
         return feature[0]
     shape = _shape_of(example)
     if isinstance(feature, np.ndarray):
-        return _shaped(feature, shape)
+        return to_picture(feature, shape)
     if len(feature) > 1:
         raise Rejected("several pictures in this record")
     tensor = _tensor(feature[0])
     if tensor is not None:
-        return _shaped(tensor, shape if tensor.ndim < 2 else list(tensor.shape))
+        return to_picture(tensor, shape if tensor.ndim < 2 else list(tensor.shape))
     kind = BY_BYTES.get(len(feature[0]) // max(1, math.prod(shape)), "u1") if shape else "u1"
     with reading():
         values = np.frombuffer(feature[0], kind)
-    return _shaped(values, shape)
+    return to_picture(values, shape)
 
 
 def _shape_of(example: dict[str, Feature]) -> list[int]:
@@ -481,32 +481,6 @@ def _one(feature: Feature | None, default: int) -> int:
     if isinstance(feature, np.ndarray) and len(feature) == 1 and np.isfinite(feature[0]):
         return int(feature[0])
     return default
-
-
-def _shaped(values: np.ndarray, shape: list[int]) -> np.ndarray:
-    """Returns numbers as a picture, channels last.
-
-    Args:
-        values: in any shape.
-        shape: (H, W), (H, W, C) or (C, H, W); nothing for a square.
-    """
-    count = values.size
-    if not shape:
-        grey, colour = math.isqrt(count), math.isqrt(count // 3)
-        if count not in (grey**2, 3 * colour**2):
-            raise Rejected(f"{count:,} pixels without a height and a width")
-        shape = [grey, grey] if grey**2 == count else [colour, colour, 3]
-    if min(shape) < 1 or math.prod(shape[:2]) > MAX_PIXELS * 4:
-        raise Rejected(f"no picture of {shape}")
-    if len(shape) == 2:
-        shape = [*shape, max(1, count // math.prod(shape))]
-    if math.prod(shape) != count:
-        raise Rejected(f"{count:,} pixels where {shape} should be")
-    first = shape[2] not in CHANNELS and shape[0] in CHANNELS
-    if not first and shape[2] not in CHANNELS:
-        raise Rejected(f"{shape[2]} channels")
-    pixels = values.reshape(shape)
-    return np.moveaxis(pixels, 0, -1) if first else pixels
 
 
 def _tensor(data: bytes) -> np.ndarray | None:
