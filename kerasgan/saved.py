@@ -75,7 +75,7 @@ class SavedGenerator:
         _require_generator(model, file, self.conditions)
         self.latent_dim: int = model.inputs[0].shape[1]
         self.height, self.width, self.channels = model.output_shape[1:]
-        self._unclipped = _unclipped(model)
+        self.unclipped = _unclipped(model)
         self._compiled: Callable[..., Any] | None = None
 
     @property
@@ -122,7 +122,7 @@ class SavedGenerator:
         Returns:
             float32, (B, H, W, channels), near [-1, 1].
         """
-        return _call(self._unclipped, latents, conditions)
+        return _call(self.unclipped, latents, conditions)
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws one picture for each latent, the same whatever others are drawn with it.

@@ -4,7 +4,7 @@ Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neura
 Lite variant has ReLU6 in place of swish and no squeeze-and-excitation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -52,10 +52,20 @@ class EfficientNetLite0:
 
     def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
         """Computes features, float32 (B, 1280), of pictures, float32 (B, 224, 224, 3)."""
+        *_, x = self.maps(pictures)
+        return tf.reduce_mean(tf.nn.relu6(_convolve(x, self._head)), axis=(1, 2))
+
+    def maps(self, pictures: tf.Tensor) -> Iterator[tf.Tensor]:
+        """Yields the features after the first convolution and after each block, (B, h, w, C).
+
+        Args:
+            pictures: float32, (B, H, W, 3), as the network reads them; of any size.
+        """
         x = tf.nn.relu6(_convolve(pictures, self._stem, stride=2))
+        yield x
         for block in self._blocks:
             x = block(x)
-        return tf.reduce_mean(tf.nn.relu6(_convolve(x, self._head)), axis=(1, 2))
+            yield x
 
 
 class _Block:

@@ -1,0 +1,59 @@
+"""A generator in two: the first layers, and what draws from their features.
+
+Features say more than a latent does: a search through them comes closer to a given picture (Abdal
+et al. 2019, "Image2StyleGAN"; Daras et al. 2021, "Intermediate Layer Optimization").
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from kerasgan.backend import keras
+
+FIRST_SIDE = 4  # of the features that are cut at, pixels, at least
+
+# Layers that belong to the one before: they have no kernel and keep the shape.
+FOLLOWERS = (
+    "Activation BatchNormalization Dropout ELU GaussianDropout GaussianNoise GroupNormalization "
+    "LayerNormalization LeakyReLU PReLU ReLU Rescaling SpatialDropout2D UnitNormalization"
+).split()
+
+
+def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """Cuts a generator after its first features of at least 4x4 places, and their activation.
+
+    Where it has none before its pictures, as a network of dense layers, the cut is after the last
+    of those that are more numbers than a latent.
+
+    Args:
+        model: latents, or [latents, conditions], to pictures.
+
+    Returns:
+        Two models that share its weights and make it up, latents to features and features to
+        pictures; None where all is one layer, or where there is a way around each cut.
+    """
+    for features in _cuts(model):
+        try:
+            rest = keras.Model(features, model.output)
+        except ValueError:  # what is drawn needs more than these features
+            continue
+        if any(len(weight.shape) > 1 for weight in rest.weights):
+            return keras.Model(model.inputs, features), rest
+    return None
+
+
+def _cuts(model: keras.Model) -> list[Any]:
+    """Returns the features at which the model might be cut, the best first."""
+    ends = list(_ends_of_blocks(model))
+    spatial = [x for x in ends if len(x.shape) == 4 and min(x.shape[1:3]) >= FIRST_SIDE]
+    flat = [x for x in ends if len(x.shape) == 2 and x.shape[1] > model.inputs[0].shape[1]]
+    return spatial[:1] + flat[::-1]
+
+
+def _ends_of_blocks(model: keras.Model) -> Iterator[Any]:
+    """Yields what each layer gives that no layer of `FOLLOWERS` reads next."""
+    for layer, following in pairwise([*model.layers, None]):
+        if isinstance(layer, keras.layers.InputLayer) or len(layer._inbound_nodes) != 1:
+            continue
+        if following.__class__.__name__ not in FOLLOWERS or following.input is not layer.output:
+            yield layer.output
