@@ -4,6 +4,7 @@ Searches go through codes, and encoders guess them.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +44,13 @@ def draw(generator: SavedGenerator, count: int, seed: int) -> np.ndarray:
     return np.hstack([latents, known.draw(count, seed).vectors()]) if known else latents
 
 
-def parts(generator: SavedGenerator, codes: tf.Tensor) -> list[tf.Tensor]:
-    """Returns what the generator reads of codes (N, D + conditions): latents, then conditions."""
+def parts(generator: SavedGenerator, codes: Any) -> list[Any]:
+    """Returns what the generator reads of codes (N, D + conditions): latents, then conditions.
+
+    Args:
+        generator: that reads them.
+        codes: a tensor or an array.
+    """
     latents, conditions = codes[:, : generator.latent_dim], codes[:, generator.latent_dim :]
     return [latents, conditions] if generator.conditions else [latents]
 

@@ -4,24 +4,24 @@ Each degradation is a few small functions in a row of its own. What a picture of
 look like under one of them has slopes by the picture, so that a search can follow them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from kerasgan.backend import tf
 
-Tensor = "tf.Tensor"
-EXACT = 0.02  # deviation of what is known from a generator's best fit, of [-1, 1]
+MASKED = 0.5  # the same where much is missing: what fits too well there, does not go on well
+NOISY = 0.5  # of the noise's deviation: features are worth more than by their number
+NEAR = 5  # pixels: side of the square that is near a pixel
+EXACT = 0.05  # deviation of what is known from a generator's best fit, of [-1, 1]
 
 
-def _same(pictures: tf.Tensor) -> tf.Tensor:
-    return pictures
-
-
-def _leave(pictures: np.ndarray, _: np.ndarray) -> np.ndarray:
-    return pictures
+def _numbers(known: tf.Tensor) -> tf.Tensor:
+    return tf.ones(tf.shape(known)[:1]) * math.prod(known.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,21 @@ class Degradation:
     """What is known of pictures, and what that means for those that are found.
 
     Attributes:
-        see: pictures (B, H, W, C) to what is known of them, differentiable.
-        show: what is known, to pictures (B, H, W, C) that show it, as an encoder and people see it.
-        keep: pictures that were found and what is known, float32 arrays in [-1, 1], to pictures
-            that agree with it exactly, where that makes sense.
-        fraction: of the numbers that `see` gives, those that are known.
-        sigma: deviation of what is known from what it should be, of [-1, 1]: the larger, the
-            nearer a search stays to pictures that the generator would draw by itself.
-        sharp: whether pictures as `show` gives them have their details, to compare them by.
+        see: pictures (B, H, W, C), and what is known of others, to the same of these pictures;
+            has slopes by them.
+        show: what is known, to pictures (B, H, W, C) that show it, as an encoder sees it.
+        keep: pictures that were found, float32 (B, H, W, C), and what is known, to those next to
+            them that agree with it.
+        count: what is known, to how many numbers of each picture that is, (B,).
+        sigma: what is known, to its deviation from what it should be, of [-1, 1], (B,): the larger,
+            the nearer a search stays to pictures that the generator would draw by itself.
     """
 
-    see: Callable[[tf.Tensor], tf.Tensor] = _same
-    show: Callable[[tf.Tensor], tf.Tensor] = _same
-    keep: Callable[[np.ndarray, np.ndarray], np.ndarray] = _leave
-    fraction: float = 1.0
-    sigma: float = EXACT
-    sharp: bool = True
+    see: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = lambda pictures, _: pictures
+    show: Callable[[tf.Tensor], tf.Tensor] = lambda known: known
+    keep: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda pictures, _: pictures
+    count: Callable[[tf.Tensor], tf.Tensor] = _numbers
+    sigma: Callable[[tf.Tensor], tf.Tensor] = lambda known: EXACT * tf.ones(tf.shape(known)[:1])
 
 
 def identity() -> Degradation:
@@ -52,19 +51,36 @@ def identity() -> Degradation:
     return Degradation()
 
 
-def mask(known: np.ndarray) -> Degradation:
-    """Some pixels are known; the others are shown as middle grey.
+def mask() -> Degradation:
+    """Some pixels are known; see `masked`. The others are shown as middle grey."""
 
-    Args:
-        known: bool, (H, W), with at least one of each value.
-    """
-    ones = known.astype(np.float32)[..., None]
+    def see(pictures: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+        return tf.concat([pictures * known[..., -1:], known[..., -1:]], axis=-1)
+
     return Degradation(
-        see=lambda pictures: pictures * ones,
-        keep=lambda pictures, seen: np.where(known[..., None], seen, pictures),
-        fraction=float(known.mean()),
-        sigma=0.03,
+        see=see,
+        show=lambda known: known[..., :-1],
+        keep=lambda pictures, known: np.where(known[..., -1:] > 0, known[..., :-1], pictures),
+        count=lambda known: tf.reduce_sum(known[..., -1], axis=(1, 2)) * (known.shape[-1] - 1),
+        sigma=lambda known: EXACT + (MASKED - EXACT) * _depth(known[..., -1:]),
     )
+
+
+def _depth(mask: tf.Tensor) -> tf.Tensor:
+    """Returns which fraction of the missing pixels has nothing known near it, (B,)."""
+    missing, near = 1 - mask, tf.nn.max_pool2d(mask, NEAR, 1, "SAME")
+    deep = tf.reduce_sum(missing * (1 - near), axis=(1, 2, 3))
+    return deep / tf.maximum(tf.reduce_sum(missing, axis=(1, 2, 3)), 1)
+
+
+def masked(pictures: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Says what is known of pictures, float32 (N, H, W, C), under masks, bool (N or 1, H, W).
+
+    Returns:
+        float32, (N, H, W, C + 1): the pictures, 0 where they are not known, and the mask.
+    """
+    ones = np.broadcast_to(known[..., None], (*pictures.shape[:3], 1)).astype(np.float32)
+    return np.concatenate([pictures * ones, ones], axis=-1)
 
 
 def smaller(size: int, factor: int) -> Degradation:
@@ -82,21 +98,30 @@ def smaller(size: int, factor: int) -> Degradation:
         return pictures + _resized(known - _resized(pictures, down, np), back, np)
 
     return Degradation(
-        see=lambda pictures: _resized(pictures, down, tf),
+        see=lambda pictures, _: _resized(pictures, down, tf),
         show=lambda known: _resized(known, up, tf),
         keep=keep,
-        sigma=0.02,
-        sharp=False,
     )
 
 
-def noise(sigma: float) -> Degradation:
-    """All is known, under normal noise.
+def noise() -> Degradation:
+    """All is known, under normal noise; see `noisy`."""
+    return Degradation(
+        see=lambda pictures, known: tf.concat([pictures, known[..., -1:]], axis=-1),
+        show=lambda known: known[..., :-1],
+        count=lambda known: _numbers(known[..., :-1]),
+        sigma=lambda known: tf.maximum(NOISY * known[:, 0, 0, -1], EXACT),
+    )
 
-    Args:
-        sigma: its deviation, of [-1, 1].
+
+def noisy(pictures: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Says what is known of noisy pictures, float32 (N, H, W, C), by the noise's deviation (N,).
+
+    Returns:
+        float32, (N, H, W, C + 1): the pictures, and the deviation.
     """
-    return Degradation(sigma=max(sigma, EXACT), sharp=False)
+    everywhere = np.broadcast_to(sigma[:, None, None, None], (*pictures.shape[:3], 1))
+    return np.concatenate([pictures, everywhere.astype(np.float32)], axis=-1)
 
 
 def add_noise(pictures: np.ndarray, sigma: float, seed: int) -> np.ndarray:
@@ -147,6 +172,6 @@ def _resizing(given: int, wanted: int) -> np.ndarray:
     return np.asarray(columns.resize((given, wanted), Image.Resampling.LANCZOS))
 
 
-def _resized(pictures, matrix: np.ndarray, library):  # type: ignore[no-untyped-def]
+def _resized(pictures: Any, matrix: np.ndarray, library: Any) -> Any:
     """Resizes (B, H, W, C) along both sides; `library` is TensorFlow or NumPy."""
     return library.einsum("ph,bhwc,qw->bpqc", matrix, pictures, matrix)

@@ -5,16 +5,19 @@ pictures that the generator draws, some of them masked, made small or noisy, so 
 it is made once a generator, and kept beside it.
 """
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import kerasgan
 from kerasgan import cli, codes, degradations, network_file
 from kerasgan.backend import keras, tf
 from kerasgan.data import CACHE
 from kerasgan.errors import UserError
-from kerasgan.network_file import FACTS
+from kerasgan.network_file import damaged
 from kerasgan.saved import SavedGenerator
 
 NAME = "encoder.keras"
@@ -29,19 +32,70 @@ NOISE = 0.5  # largest deviation, of [-1, 1]
 
 
 class Encoder:
-    """Guesses the latents, and conditions, of pictures.
+    """Guesses the codes of pictures.
 
     Args:
         model: pictures (B, H, W, C) in [-1, 1] to codes (B, D + conditions).
-        latent_dim: D.
     """
 
-    def __init__(self, model: keras.Model, latent_dim: int) -> None:
-        self.model, self.latent_dim = model, latent_dim
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
 
     def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
         """Returns codes, float32 (B, D + conditions): a latent, then the condition."""
         return self.model(pictures, training=False)
+
+
+def of(generator: SavedGenerator, steps: int = STEPS, cache: Path = CACHE) -> Encoder:
+    """Loads a generator's encoder, or trains it and keeps it beside the generator.
+
+    Where nothing can be written there, as beside a generator that is installed, it is kept in the
+    folder of caches.
+
+    Args:
+        generator: whose pictures are square.
+        steps: of the training, if it comes to that.
+        cache: the folder of caches.
+    """
+    places = [cache / "encoders" / f"{generator.fingerprint}.keras"]
+    if generator.file is not None:
+        places.insert(0, generator.beside(NAME))
+    for place in places:
+        if (found := read(place, generator)) is not None:
+            return found
+    print("The generator has no encoder of its own yet: training one, once, in a few minutes.")
+    made = train(generator, steps)
+    for place in places:
+        with contextlib.suppress(OSError):
+            write(place, made, generator)
+            print(place)
+            break
+    return made
+
+
+def write(place: Path, encoder: Encoder, generator: SavedGenerator) -> None:
+    """Writes an encoder as a `.keras` file, in half precision, with its generator's fingerprint."""
+    facts = {"version": kerasgan.__version__, "generator": generator.fingerprint}
+    network_file.write(place, encoder.model, facts, half=True)
+
+
+def read(place: Path, generator: SavedGenerator) -> Encoder | None:
+    """Reads a generator's encoder; None where there is none, or that of other weights."""
+    if not place.is_file():
+        return None
+    try:
+        facts = network_file.check(place, KIND)[network_file.FACTS]
+        if not isinstance(facts, dict) or facts.get("generator") != generator.fingerprint:
+            return None
+        model = network_file.open_checked(place, KIND)
+        numbers = codes.draw(generator, 1, seed=0).shape[1]
+        shape = (None, generator.height, generator.width, generator.channels)
+        if (model.input_shape, model.output_shape) != (shape, (None, numbers)):
+            raise damaged(place, KIND, "which does not fit its generator")
+    except UserError as error:
+        print(f"warning: {error} It is made anew.", file=sys.stderr)
+        return None
+    return Encoder(model)
 
 
 def build(shape: tuple[int, int, int], numbers: int, seed: int = 0) -> keras.Model:
@@ -91,7 +145,7 @@ def train(generator: SavedGenerator, steps: int = STEPS, seed: int = 0) -> Encod
             if number % 10 == 9:
                 bar.set_postfix(error=f"{float(loss):.3f}", refresh=False)
             bar.update()
-    return Encoder(model, generator.latent_dim)
+    return Encoder(model)
 
 
 def _compiled_step(generator: SavedGenerator, model: keras.Model, steps: int) -> Any:
@@ -124,7 +178,7 @@ def _damage(
     quarter, (height, width, channels) = BATCH // 4, shape
     sigma = rng.uniform(0, NOISE, (quarter, 1, 1, 1))
     noise = (sigma * rng.standard_normal((quarter, height, width, channels))).astype(np.float32)
-    masks = (rng.random((quarter, height, width, 1)) > rng.random((quarter, 1, 1, 1)) * 0.8)
+    masks = rng.random((quarter, height, width, 1)) > rng.random((quarter, 1, 1, 1)) * 0.8
     for mask in masks[::2]:
         mask[:] = True
         sides = (rng.uniform(0.2, 0.6, 2) * (height, width)).astype(int)

@@ -2,7 +2,7 @@
 
 The latent alone comes first (Yeh et al. 2017, "Semantic Image Inpainting with Deep Generative
 Models"; Bora et al. 2017, "Compressed Sensing using Generative Models"), on the shell where nearly
-all latents lie (Menon et al. 2020, "PULSE"): from several starts at once, of which the best is kept.
+all latents lie (Menon et al. 2020, "PULSE"): from several starts at once, of which the best stays.
 Then the features after the generator's first layers leave what the latent gives, as far as they
 have to: how far they do is weighed against how well the known fits.
 
@@ -11,27 +11,26 @@ depends on itself and the seed alone.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from kerasgan import codes as code_space
-from kerasgan.backend import tf
+from kerasgan.backend import keras, tf
 from kerasgan.codes import Space
 from kerasgan.degradations import Degradation
 from kerasgan.saved import SavedGenerator
 from kerasgan.splitting import split
 
 BATCH = 8  # pictures; fixed: a result must not depend on how many are searched for beside it
-STEPS = 300  # of both stages
+STEPS = 200  # of both stages
 RESTARTS = 4  # starts for each picture
 LATENT_PART = 0.25  # of the steps, for the latent alone
 LATENT_RATE = 0.1  # of Adam, for a latent's numbers, whose deviation is about 1
 FOLLOWING_RATE = 0.02  # the same while features are searched, which should not lose their ground
-FEATURE_RATE = 0.07  # of Adam, for features, in their deviations
-PULL = 8.0  # weight of the squared distance from what a latent gives; 1 were it all chance
+FEATURE_RATE = 0.2  # of Adam, for features, in their deviations
 LIKENESS = 0.02  # weight of how different pictures look, against their mean squared error
 REALISM = 0.001  # weight of D's doubts, likewise
 WARM_UP = 5  # steps in which the rate rises
@@ -39,7 +38,7 @@ LAST_RATE = 0.03  # of the highest
 BETA1, BETA2 = 0.9, 0.99  # of Adam; 0.999 would remember longer than the search takes
 SAMPLES = 512  # from which the features' deviations are taken
 LEAST_SPREAD = 0.05  # deviation of a feature that never changes, of all features'
-NEARNESS = 0.6  # of a restart to the encoder's guess; the rest is drawn
+NEARNESS = 0.85  # of a restart to the encoder's guess; the rest is drawn
 
 Difference = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Rows = tuple[tf.Tensor, ...]
@@ -73,8 +72,9 @@ class Search:
         degradation: what is known.
         guess: pictures that show what is known (B, H, W, C) to codes: an encoder; starts are
             random without one.
-        likeness: how different two sets of pictures look, (B,); not asked without one.
-        critic: pictures to D's logits (B, 1), its opinion as a prior; not asked without one.
+        likeness: how different two sets of pictures look, (B,), for pictures that are known whole.
+        critic: pictures to D's logits (B, 1), above 0 for those that look better than most of the
+            generator's: its opinion as a prior.
         conditions: what the generator should draw, float32 (C,), NaN where that is searched, too;
             all of it unless given.
         steps: of both stages, at least 2.
@@ -146,8 +146,7 @@ class Search:
         if self.parts is not None and self.feature_steps:
             codes, offsets = self._search_features(codes, tf.constant(filled), on_step)
         pictures = np.clip(self.draw(codes, offsets), -1, 1)
-        seen = np.asarray(self.degradation.see(tf.constant(pictures)))
-        error = self._rms(seen, filled)
+        error = np.sqrt(np.asarray(self._error(tf.constant(pictures), tf.constant(filled))))
         return Found(
             codes=np.asarray(codes)[:count],
             offsets=None if offsets is None else np.asarray(offsets)[:count],
@@ -162,15 +161,15 @@ class Search:
         if offsets is None or self.parts is None:
             return self.generator.pictures(*reads)
         first, rest = self.parts
-        features = first(reads, training=False) + offsets * self._spread
-        return rest(features, training=False)
+        return rest(_called(first, reads) + offsets * self._spread, training=False)
 
     @cached_property
     def _spread(self) -> np.ndarray:
         """The deviation of each feature, float32, of the shape of one picture's features."""
-        assert self.parts is not None
-        drawn = code_space.parts(self.generator, code_space.draw(self.generator, SAMPLES, seed=0))
-        features = np.asarray(self.parts[0](drawn, training=False))
+        if self.parts is None:
+            raise ValueError("A generator that is not cut has no features between.")
+        drawn = tf.constant(code_space.draw(self.generator, SAMPLES, seed=0))
+        features = np.asarray(_called(self.parts[0], code_space.parts(self.generator, drawn)))
         return features.std(axis=0) + np.float32(LEAST_SPREAD * features.std())
 
     def _search_latents(
@@ -226,37 +225,40 @@ class Search:
         with tf.GradientTape() as tape:
             tape.watch([codes, offsets])
             misfit, _ = self._misfit(self.draw(codes, offsets), known)
-            misfit += self._pull * tf.reduce_sum(offsets**2, axis=range(1, offsets.shape.rank))
+            away = tf.reduce_sum(offsets**2, axis=list(range(1, offsets.shape.rank)))
+            misfit += self._pull(known) * away
         slopes = tape.gradient(misfit, [codes, offsets])
         codes, *moments = _adam(codes, slopes[0], state[1:3], count, rate)
         offsets, *others = _adam(offsets, slopes[1], state[4:], count, feature_rate)
         return self._space.project(codes), *moments, offsets, *others
 
-    @cached_property
-    def _pull(self) -> float:
-        """Weight of the squared offsets against the mean squared error of what is known.
+    def _pull(self, known: tf.Tensor) -> tf.Tensor:
+        """Weight of the squared offsets against the mean squared error of what is known, (B,).
 
         Were both normal, it would be the variance of that error over how many numbers are known.
         """
-        shape = (1, self.generator.height, self.generator.width, self.generator.channels)
-        numbers = math.prod(self.degradation.see(tf.zeros(shape)).shape)
-        return PULL * self.degradation.sigma**2 / (numbers * self.degradation.fraction)
+        count = tf.maximum(self.degradation.count(known), 1.0)  # places in a batch may be empty
+        return self.degradation.sigma(known) ** 2 / count
 
     def _misfit(self, pictures: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what the search makes small, and the mean squared error of what is known, (B,)."""
-        seen = self.degradation.see(pictures)
-        error = tf.reduce_mean((seen - known) ** 2, axis=(1, 2, 3)) / self.degradation.fraction
+        """Returns what the search makes small, and the error of what is known, both (B,)."""
+        error = self._error(pictures, known)
         misfit = error
-        if self._likeness is not None and self.degradation.sharp:
-            shown = self.degradation.show(seen), self.degradation.show(known)
-            misfit += LIKENESS * self._likeness(*shown)
+        if self._likeness is not None:
+            misfit += LIKENESS * self._likeness(pictures, self.degradation.show(known))
         if self._critic is not None:
             misfit += REALISM * tf.nn.softplus(-self._critic(pictures))[:, 0]
         return misfit, error
 
-    def _rms(self, seen: np.ndarray, known: np.ndarray) -> np.ndarray:
-        mean = np.mean((seen - known) ** 2, axis=(1, 2, 3), dtype=np.float64)
-        return np.sqrt(mean / self.degradation.fraction)
+    def _error(self, pictures: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+        """Returns the mean squared error of what is known, (B,)."""
+        square = tf.reduce_sum((self.degradation.see(pictures, known) - known) ** 2, axis=(1, 2, 3))
+        return square / tf.maximum(self.degradation.count(known), 1.0)
+
+
+def _called(model: keras.Model, reads: list[tf.Tensor]) -> tf.Tensor:
+    """Calls a model of one or more inputs."""
+    return model(reads if len(reads) > 1 else reads[0], training=False)
 
 
 def _rate(highest: float, step: int, steps: int) -> float:
@@ -275,7 +277,11 @@ def _rest_of_adam(values: tf.Tensor) -> Rows:
 
 
 def _adam(
-    values: tf.Tensor, slopes: tf.Tensor, moments: Rows, count: tf.Tensor, rate: tf.Tensor
+    values: tf.Tensor,
+    slopes: tf.Tensor,
+    moments: Sequence[tf.Tensor],
+    count: tf.Tensor,
+    rate: tf.Tensor,
 ) -> Rows:
     """Returns values and moments after one step (Kingma and Ba 2015)."""
     mean, square = moments

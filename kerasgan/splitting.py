@@ -38,7 +38,7 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
         except ValueError:  # what is drawn needs more than these features
             continue
         if any(len(weight.shape) > 1 for weight in rest.weights):
-            return keras.Model(model.inputs, features), rest
+            return keras.Model(model.input, features), rest
     return None
 
 

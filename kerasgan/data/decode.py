@@ -80,7 +80,9 @@ class Decoded(NamedTuple):
     over_white: bool
 
 
-def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decoded:
+def decode(
+    raw: Raw, size: int, crop: str = "auto", channels: int = 3, min_side: int = MIN_SIDE
+) -> Decoded:
     """Reads a picture, turns it upright, crops it and resizes it.
 
     Args:
@@ -88,6 +90,7 @@ def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decode
         size: height and width of the result, in pixels.
         crop: one of `WHOLE_CROPS`, see `crop_box`.
         channels: 3 for RGB, 1 for grey (ITU-R 601 luma).
+        min_side: pixels that the shorter side should have at least.
 
     Returns:
         The pixels, (size, size, channels), and what was done to them.
@@ -95,10 +98,10 @@ def decode(raw: Raw, size: int, crop: str = "auto", channels: int = 3) -> Decode
     Raises:
         Rejected: the picture cannot be read or is not usable.
     """
-    return cut(open_upright(raw, DRAFT_MARGIN * size), size, crop, channels)
+    return cut(open_upright(raw, DRAFT_MARGIN * size, min_side), size, crop, channels)
 
 
-def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
+def open_upright(raw: Raw, at_least: int | None = None, min_side: int = MIN_SIDE) -> Upright:
     """Reads a picture and turns it upright.
 
     Args:
@@ -106,13 +109,14 @@ def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
             uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
         at_least: width and height in pixels down to which a JPEG file may be decoded at a
             reduced scale; None for its full scale.
+        min_side: pixels that the shorter side should have at least.
 
     Raises:
         Rejected: the picture cannot be read or is not usable.
     """
     with _open(raw) as image:
         full, file_format, mode = image.size, image.format or "array", image.mode
-        check_dimensions(*full)
+        check_dimensions(*full, min_side=min_side)
         if at_least is not None:
             with _pillow():
                 image.draft(None, (at_least, at_least))
@@ -214,10 +218,10 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
     return Image.alpha_composite(white, rgba).convert("RGB"), transparent
 
 
-def check_dimensions(width: int, height: int) -> None:
+def check_dimensions(width: int, height: int, min_side: int = MIN_SIDE) -> None:
     """Raises `Rejected` for a picture that is too small, too narrow or too large to use."""
     shorter, longer = sorted((width, height))
-    if shorter < MIN_SIDE:
+    if shorter < min_side:
         raise Rejected(f"too small: {width}x{height}")
     if longer > MAX_RATIO * shorter:
         raise Rejected(f"too narrow: {width}x{height}")

