@@ -33,13 +33,18 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
         pictures; None where all is one layer, or where there is a way around each cut.
     """
     for features in _cuts(model):
+        reads = model.inputs if len(model.inputs) > 1 else model.inputs[0]
         try:
-            rest = keras.Model(features, model.output)
+            parts = keras.Model(reads, features), keras.Model(features, model.outputs[0])
         except ValueError:  # what is drawn needs more than these features
             continue
-        if any(len(weight.shape) > 1 for weight in rest.weights):
-            return keras.Model(model.input, features), rest
+        if all(map(_has_kernels, parts)):
+            return parts
     return None
+
+
+def _has_kernels(model: keras.Model) -> bool:
+    return any(len(weight.shape) > 1 for weight in model.weights)
 
 
 def _cuts(model: keras.Model) -> list[Any]:

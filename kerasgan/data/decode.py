@@ -116,7 +116,7 @@ def open_upright(raw: Raw, at_least: int | None = None, min_side: int = MIN_SIDE
     """
     with _open(raw) as image:
         full, file_format, mode = image.size, image.format or "array", image.mode
-        check_dimensions(*full, min_side=min_side)
+        check_dimensions(full[0], full[1], min_side)
         if at_least is not None:
             with _pillow():
                 image.draft(None, (at_least, at_least))
