@@ -16,6 +16,7 @@ from kerasgan.backend import tf
 
 MASKED = 0.5  # the same where much is missing: what fits too well there, does not go on well
 NOISY = 0.5  # of the noise's deviation: features are worth more than by their number
+CORRECTIONS = 8  # of a large picture by its small copy: what is too bright is clipped
 NEAR = 5  # pixels: side of the square that is near a pixel
 EXACT = 0.05  # deviation of what is known from a generator's best fit, of [-1, 1]
 
@@ -95,7 +96,10 @@ def smaller(size: int, factor: int) -> Degradation:
     back = np.linalg.pinv(down).astype(np.float32)  # to the smoothest picture with such a copy
 
     def keep(pictures: np.ndarray, known: np.ndarray) -> np.ndarray:
-        return pictures + _resized(known - _resized(pictures, down, np), back, np)
+        for _ in range(CORRECTIONS):
+            missed = known - _resized(np.clip(pictures, -1, 1), down, np)
+            pictures = np.clip(pictures, -1, 1) + _resized(missed, back, np)
+        return pictures
 
     return Degradation(
         see=lambda pictures, _: _resized(pictures, down, tf),

@@ -46,7 +46,7 @@ class Encoder:
         return self.model(pictures, training=False)
 
 
-def of(generator: SavedGenerator, steps: int = STEPS, cache: Path = CACHE) -> Encoder:
+def of(generator: SavedGenerator, steps: int | None = None, cache: Path = CACHE) -> Encoder:
     """Loads a generator's encoder, or trains it and keeps it beside the generator.
 
     Where nothing can be written there, as beside a generator that is installed, it is kept in the
@@ -54,7 +54,7 @@ def of(generator: SavedGenerator, steps: int = STEPS, cache: Path = CACHE) -> En
 
     Args:
         generator: whose pictures are square.
-        steps: of the training, if it comes to that.
+        steps: of the training, if it comes to that; `STEPS` unless given.
         cache: the folder of caches.
     """
     places = [cache / "encoders" / f"{generator.fingerprint}.keras"]
@@ -64,7 +64,7 @@ def of(generator: SavedGenerator, steps: int = STEPS, cache: Path = CACHE) -> En
         if (found := read(place, generator)) is not None:
             return found
     print("The generator has no encoder of its own yet: training one, once, in a few minutes.")
-    made = train(generator, steps)
+    made = train(generator, steps or STEPS)
     for place in places:
         with contextlib.suppress(OSError):
             write(place, made, generator)

@@ -239,6 +239,11 @@ def restore(
     if search.parts is None:
         print("This generator cannot be cut in two: the latent alone is searched.")
     blends = args.task == INPAINT and not args.no_blend and blending.available()
+    if args.task == INPAINT and not args.no_blend and not blends:
+        print(
+            "What is filled is not blended in without the extra `restore`. Type: pip install "
+            "'kerasgan[restore]'"
+        )
     common = {"task": args.task, "generator": str(args.generator), "steps": args.steps}
     total = -(-count // BATCH) * search.steps
     try:
