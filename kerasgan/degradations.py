@@ -17,6 +17,8 @@ from kerasgan.backend import tf
 MASKED = 0.5  # the same where much is missing: what fits too well there, does not go on well
 NOISY = 0.5  # of the noise's deviation: features are worth more than by their number
 CORRECTIONS = 8  # of a large picture by its small copy: what is too bright is clipped
+NEARBY, FAR = 3, 0.05  # pixels in which a weight falls to a third; the weight far from a hole
+FADING = 15  # pixels, behind which all is far
 NEAR = 5  # pixels: side of the square that is near a pixel
 EXACT = 0.05  # deviation of what is known from a generator's best fit, of [-1, 1]
 
@@ -35,7 +37,8 @@ class Degradation:
         show: what is known, to pictures (B, H, W, C) that show it, as an encoder sees it.
         keep: pictures that were found, float32 (B, H, W, C), and what is known, to those next to
             them that agree with it.
-        count: what is known, to how many numbers of each picture that is, (B,).
+        weigh: what is known, to the weight of each of its numbers, a shape like its own or 1.
+        count: what is known, to the sum of the weights of each picture's, (B,).
         sigma: what is known, to its deviation from what it should be, of [-1, 1], (B,): the larger,
             the nearer a search stays to pictures that the generator would draw by itself.
     """
@@ -43,6 +46,7 @@ class Degradation:
     see: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = lambda pictures, _: pictures
     show: Callable[[tf.Tensor], tf.Tensor] = lambda known: known
     keep: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda pictures, _: pictures
+    weigh: Callable[[tf.Tensor], Any] = lambda known: 1.0
     count: Callable[[tf.Tensor], tf.Tensor] = _numbers
     sigma: Callable[[tf.Tensor], tf.Tensor] = lambda known: EXACT * tf.ones(tf.shape(known)[:1])
 
@@ -56,15 +60,20 @@ def mask() -> Degradation:
     """Some pixels are known; see `masked`. The others are shown as middle grey."""
 
     def see(pictures: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-        return tf.concat([pictures * known[..., -1:], known[..., -1:]], axis=-1)
+        return tf.concat([pictures * _is_known(known), known[..., -1:]], axis=-1)
 
     return Degradation(
         see=see,
         show=lambda known: known[..., :-1],
         keep=lambda pictures, known: np.where(known[..., -1:] > 0, known[..., :-1], pictures),
+        weigh=lambda known: known[..., -1:],
         count=lambda known: tf.reduce_sum(known[..., -1], axis=(1, 2)) * (known.shape[-1] - 1),
-        sigma=lambda known: EXACT + (MASKED - EXACT) * _depth(known[..., -1:]),
+        sigma=lambda known: EXACT + (MASKED - EXACT) * _depth(_is_known(known)),
     )
+
+
+def _is_known(known: tf.Tensor) -> tf.Tensor:
+    return tf.cast(known[..., -1:] > 0, tf.float32)
 
 
 def _depth(mask: tf.Tensor) -> tf.Tensor:
@@ -77,11 +86,28 @@ def _depth(mask: tf.Tensor) -> tf.Tensor:
 def masked(pictures: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Says what is known of pictures, float32 (N, H, W, C), under masks, bool (N or 1, H, W).
 
+    Pixels count more the nearer they are to a hole, which has to go on from there (Yeh et al.
+    2017).
+
     Returns:
-        float32, (N, H, W, C + 1): the pictures, 0 where they are not known, and the mask.
+        float32, (N, H, W, C + 1): the pictures, 0 where they are not known, and each pixel's
+        weight, 0 where it is not known.
     """
-    ones = np.broadcast_to(known[..., None], (*pictures.shape[:3], 1)).astype(np.float32)
-    return np.concatenate([pictures * ones, ones], axis=-1)
+    weights = np.stack([_weights(one) for one in known])[..., None]
+    weights = np.broadcast_to(weights, (*pictures.shape[:3], 1))
+    return np.concatenate([pictures * (weights > 0), weights], axis=-1).astype(np.float32)
+
+
+def _weights(known: np.ndarray) -> np.ndarray:
+    """Returns the weight of each pixel under a mask, bool (H, W); 1 beside a hole."""
+    weights, reached = np.where(known, FAR, 0.0), ~known
+    for step in range(FADING):
+        padded = np.pad(reached, 1)
+        rows = padded[:-2] | padded[1:-1] | padded[2:]
+        grown = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+        weights[grown & ~reached] = FAR + (1 - FAR) * math.exp(-step / NEARBY)
+        reached = grown
+    return weights
 
 
 def smaller(size: int, factor: int) -> Degradation:

@@ -252,7 +252,8 @@ class Search:
 
     def _error(self, pictures: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
         """Returns the mean squared error of what is known, (B,)."""
-        square = tf.reduce_sum((self.degradation.see(pictures, known) - known) ** 2, axis=(1, 2, 3))
+        square = (self.degradation.see(pictures, known) - known) ** 2
+        square = tf.reduce_sum(self.degradation.weigh(known) * square, axis=(1, 2, 3))
         return square / tf.maximum(self.degradation.count(known), 1.0)
 
 

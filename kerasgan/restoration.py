@@ -401,8 +401,8 @@ def figures(
         detector's confidence, None where it is not installed.
     """
     known = given.reading.known[None]
-    seen = np.asarray(degradation.see(images.to_float(result)[None], known))
-    square = np.sum((seen - known) ** 2, dtype=np.float64) / float(degradation.count(known)[0])
+    missed = np.asarray(degradation.see(images.to_float(result)[None], known)) - known
+    square = np.sum(degradation.weigh(known) * missed**2) / float(degradation.count(known)[0])
     return {
         "fit_db": decibels(found.error[row]),
         "latent_db": decibels(found.latent_error[row]),

@@ -99,7 +99,8 @@ def test_under_every_degradation(generator, pictures, name):
         known = np.asarray(degradation.see(whole, None))
     found = Search(generator, degradation, steps=STEPS)(known)
     seen = np.asarray(degradation.see(found.pictures, known))
-    square = np.sum((seen - known) ** 2, axis=(1, 2, 3)) / np.asarray(degradation.count(known))
+    square = np.sum(degradation.weigh(known) * (seen - known) ** 2, axis=(1, 2, 3))
+    square /= np.asarray(degradation.count(known))
     np.testing.assert_allclose(found.error, np.sqrt(square), rtol=1e-3, atol=1e-6)
     assert found.error.max() < 0.5 * np.sqrt(np.mean(whole**2))
 
