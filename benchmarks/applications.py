@@ -21,7 +21,7 @@ from typing import Any
 import machine
 import numpy as np
 
-from kerasgan import cli, data, images, saved
+from kerasgan import cli, data, images, restore, saved
 from kerasgan.errors import required
 from kerasgan.saved import SavedGenerator
 
@@ -65,7 +65,7 @@ class Bench:
     def __init__(
         self, generator: SavedGenerator, pictures: np.ndarray, seed: int, steps: int
     ) -> None:
-        from kerasgan import encoder, restoration, restore
+        from kerasgan import encoder, restoration
         from kerasgan.metrics import networks
         from kerasgan.metrics.detection import Detector
 
@@ -327,14 +327,14 @@ def _command(argv: Sequence[str] | None) -> None:
     add("pictures", help="a folder or another source that no network has seen")
     add("--rows", default=",".join(ROWS), help="which, with commas between them")
     add("--count", type=int, help="the first N pictures only")
-    add("--steps", type=int, default=200, help="of a search")
+    add("--steps", type=int, default=restore.STEPS, help="of a search")
     add("--seed", type=int, default=0)
     add("--cache", type=Path, default=data.CACHE)
     add("--out", type=Path, metavar="DIR", help="keep sheets and figures there")
     args = parser.parse_args(argv)
     names = args.rows.split(",")
     cli.require([(f"`--rows` should be of {', '.join(ROWS)}", args.rows, {*names} <= {*ROWS})])
-    from kerasgan import backend, restore
+    from kerasgan import backend
 
     backend.configure(args.seed)
     generator = saved.load(args.generator)

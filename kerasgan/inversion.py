@@ -24,13 +24,13 @@ from kerasgan.degradations import Degradation
 from kerasgan.saved import SavedGenerator
 from kerasgan.splitting import split
 
-BATCH = 8  # pictures; fixed: a result must not depend on how many are searched for beside it
-STEPS = 200  # of both stages
-RESTARTS = 4  # starts for each picture
-LATENT_PART = 0.25  # of the steps, for the latent alone
+BATCH = 4  # pictures; fixed: a result must not depend on how many are searched for beside it
+STEPS = 250  # of both stages
+RESTARTS = 3  # starts for each picture
+LATENT_PART = 0.2  # of the steps, for the latent alone
 LATENT_RATE = 0.1  # of Adam, for a latent's numbers, whose deviation is about 1
 FOLLOWING_RATE = 0.02  # the same while features are searched, which should not lose their ground
-FEATURE_RATE = 0.2  # of Adam, for features, in their deviations
+FEATURE_RATE = 0.25  # of Adam, for features, in their deviations
 LIKENESS = 0.02  # weight of how different pictures look, against their mean squared error
 REALISM = 0.001  # weight of D's doubts, likewise
 WARM_UP = 5  # steps in which the rate rises

@@ -420,10 +420,12 @@ def decibels(error: float) -> float:
 def doubts(of: dict[str, Any]) -> list[str]:
     """Says what speaks against a result, by its `figures`, a phrase each."""
     found = []
-    if of["latent_db"] < POOR:
+    # What noise takes from the fit says nothing against it.
+    square = 4 / 10 ** (of["latent_db"] / 10) - (of.get("sigma", 0) / 127.5) ** 2
+    if (fit := decibels(max(square, 0) ** 0.5)) < POOR:
         found.append(
-            f"fits badly, {of['latent_db']:.1f} dB by the latent alone; faces like those that the "
-            f"generator draws reach {POOR:g}"
+            f"fits badly, {fit:.1f} dB by the latent alone; faces like those that the generator "
+            f"draws reach {POOR:g}"
         )
     if of["face"] is not None and of["face"] < FOUND:
         found.append(f"no face found in the result, confidence {of['face']:.2f} of {FOUND:g}")

@@ -8,10 +8,12 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_generators import SIDE, build, write_with_encoder
+from tiny_generators import DIM, SIDE, build, write_with_encoder
 
-from kerasgan import degradations, images, inversion, restore, saved
+from kerasgan import degradations, encoder, images, inversion, restoration, restore, saved
+from kerasgan.backend import keras
 from kerasgan.cli import INTERRUPTED, USER_ERROR
+from kerasgan.conditions import Conditions
 from kerasgan.data import prepare_one
 
 STEPS = "4"
@@ -340,8 +342,6 @@ def test_a_picture_that_is_not_there(run):
 
 @pytest.mark.parametrize("kind", ["cut", "no generator", "unknown name", "code"])
 def test_a_generator_that_is_none(kind, generator, photographs, tmp_path, monkeypatch, capsys):
-    from kerasgan.backend import keras
-
     monkeypatch.chdir(tmp_path)
     place = tmp_path / "me.keras"
     if kind == "cut":
@@ -362,8 +362,6 @@ def test_a_generator_that_is_none(kind, generator, photographs, tmp_path, monkey
 
 
 def test_pictures_that_are_no_squares_are_refused(photographs, tmp_path, capsys):
-    from kerasgan.backend import keras
-
     latents = keras.Input((4,))
     x = keras.layers.Reshape((4, 8, 3))(keras.layers.Dense(96)(latents))
     saved.write(tmp_path / "wide.keras", keras.Model(latents, x))
@@ -431,6 +429,47 @@ def test_what_fits_badly_or_shows_no_face_is_said(run, photographs, tmp_path, mo
     assert read_lines(tmp_path / "out")[0]["face"] == 0.25
 
 
+def test_noise_is_no_bad_fit():
+    """At 51 grey levels of noise no fit is better than 14 dB; 20 dB lie under it here."""
+    noise, fit = (51 / 127.5) ** 2, 4 / 10 ** (20 / 10)
+    figures = {"latent_db": 10 * np.log10(4 / (noise + fit)), "face": None}
+    assert restoration.doubts({**figures, "sigma": 51.0}) == []
+    assert len(restoration.doubts(figures)) == 1
+
+
+def test_the_help_tells_the_searchs_own_steps():
+    assert restore.STEPS == inversion.STEPS
+
+
+@pytest.fixture
+def conditional(tmp_path):
+    """The file of a generator that draws black for no and white for yes, with an encoder."""
+    latents, condition = keras.Input((DIM,)), keras.Input((1,))
+    dark = keras.layers.Dense(4 * 4 * 3, use_bias=False, kernel_initializer="zeros")(latents)
+    light = keras.layers.Dense(4 * 4 * 3, use_bias=False, kernel_initializer="ones")(condition)
+    x = keras.layers.Reshape((4, 4, 3))(keras.layers.Add()([dark, light]))
+    x = keras.layers.Activation("hard_tanh")(keras.layers.UpSampling2D(4)(x))
+    known = Conditions(["White"], np.array([[1], [-1]], np.int8))
+    facts = saved.Facts(conditions=known)
+    saved.write(tmp_path / "steered.keras", keras.Model([latents, condition], x), facts)
+    generator = saved.load(tmp_path / "steered.keras")
+    model = encoder.build((SIDE, SIDE, 3), DIM + 1)
+    encoder.write(generator.beside(encoder.NAME), encoder.Encoder(model), generator)
+    return tmp_path / "steered.keras"
+
+
+def test_a_condition_is_searched_or_asked_for(conditional, tmp_path, capsys):
+    images.write_png(tmp_path / "white.png", np.full((SIDE, SIDE, 3), 255, np.uint8))
+    words = ["invert", str(conditional), str(tmp_path / "white.png"), "--steps", "40", "--out"]
+    assert restore.main([*words, str(tmp_path / "searched")]) == 0
+    assert "cannot be cut in two" in capsys.readouterr().out
+    assert pixels(tmp_path / "searched/white.png").min() > 200
+    assert restore.main([*words, str(tmp_path / "asked"), "--label", "White=-1"]) == 0
+    assert pixels(tmp_path / "asked/white.png").max() == 0
+    assert restore.main([*words, str(tmp_path / "x"), "--label", "Black=1"]) == USER_ERROR
+    assert "Black" in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_is_done(run, photographs, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "many.npy", rng.integers(0, 256, (inversion.BATCH + 2, 16, 16, 3), np.uint8))
@@ -477,8 +516,6 @@ def test_a_name_of_a_shipped_generator(photographs, tmp_path, monkeypatch):
 
 
 def test_a_generator_without_an_encoder_gets_one(photographs, tmp_path, monkeypatch, capsys):
-    from kerasgan import encoder
-
     monkeypatch.setattr(encoder, "STEPS", 2)
     saved.write(tmp_path / "me.keras", build())
     words = ["invert", str(tmp_path / "me.keras"), str(photographs), "--steps", STEPS]
