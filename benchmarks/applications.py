@@ -71,6 +71,10 @@ class Bench:
 
         self.generator, self.pictures, self.seed, self.steps = generator, pictures, seed, steps
         self.size = pictures.shape[1]
+        self.ways: dict[str, dict[str, Any]] = {
+            "latent": {"features": False, "steps": max(2, steps // 4)},
+            "both stages": {},
+        }
         self.floats = images.to_float(pictures)
         self.guess = encoder.of(generator)
         self.tasks = restoration.TASKS
@@ -175,7 +179,7 @@ def inpaint(bench: Bench) -> Iterator[Result]:
         telea = [cv2.inpaint(x, missing, 3, cv2.INPAINT_TELEA) for x in bench.pictures]
         yield Result(what, "OpenCV, Telea", _stacked(telea, bench), where)
         known = degradations.masked(bench.floats, mask[None])
-        for how, settings in {"latent": {"features": False}, "both stages": {}}.items():
+        for how, settings in bench.ways.items():
             search, found, seconds = bench.search("inpaint", known, **settings)
             put = images.to_uint8(search.degradation.keep(found.pictures, known))
             yield Result(what, how, put, where, seconds)
@@ -195,7 +199,7 @@ def superres(bench: Bench) -> Iterator[Result]:
         bicubic = _resized(given, bench.size, Image.Resampling.BICUBIC)
         yield Result(what, "bicubic", bicubic, others=_consistency(bicubic, given))
         options = bench.options(factor=factor)
-        for how, settings in {"latent": {"features": False}, "both stages": {}}.items():
+        for how, settings in bench.ways.items():
             known = images.to_float(given)
             search, found, seconds = bench.search("superres", known, options, **settings)
             large = images.to_uint8(search.degradation.keep(found.pictures, known))
@@ -218,7 +222,7 @@ def denoise(bench: Bench) -> Iterator[Result]:
             yield Result(what, how, _stacked(means, bench))
         estimated = degradations.estimate_noise(noisy) / 127.5
         known = degradations.noisy(images.to_float(noisy), estimated)
-        for how, settings in {"latent": {"features": False}, "both stages": {}}.items():
+        for how, settings in bench.ways.items():
             _, found, seconds = bench.search("denoise", known, **settings)
             yield _found(what, how, found, seconds)
 

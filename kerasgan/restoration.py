@@ -6,9 +6,9 @@ A task is a row of `TASKS`: what is known of a picture that was read, and how th
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from kerasgan.data import faces
 from kerasgan.data.cascade import search
 from kerasgan.data.decode import FACE, Rejected, crop_box, decode, open_upright, to_channels
 from kerasgan.data.prepare import fetch_item, pictures_of, pillow_silenced, read_bytes
-from kerasgan.data.source import Item, Raw
+from kerasgan.data.source import Item, Raw, Source, is_picture
 from kerasgan.degradations import Degradation
 from kerasgan.errors import UserError
 from kerasgan.inversion import Found
@@ -225,33 +225,35 @@ def read_mask(path: Path) -> np.ndarray:
     return known
 
 
-def open_items(sources: Sequence[str], cache: Path = data.CACHE) -> tuple[int, Iterator[Item]]:
-    """Lists pictures: files, and whatever `data.open_source` opens.
+@contextmanager
+def opened(
+    sources: Sequence[str], cache: Path = data.CACHE
+) -> Iterator[tuple[int, Iterator[Item]]]:
+    """Opens pictures: files, and whatever `data.open_source` opens.
 
     Args:
         sources: paths, or words.
         cache: the folder of caches.
 
-    Returns:
-        How many there are, and the pictures, one after another.
+    Yields:
+        How many there are, and the pictures, one after another. They can be fetched, and fetched
+        again, until the block is left.
 
     Raises:
         UserError: there is no such file.
     """
-    opened = [_open(source, cache) for source in sources]
-
-    def items() -> Iterator[Item]:
-        for one in opened:
-            if isinstance(one, Item):
-                yield one
-            else:
-                with closing(one):
-                    yield from one.items()
-
-    return sum(1 if isinstance(one, Item) else one.count for one in opened), items()
+    with ExitStack() as stack:
+        found: list[Item | Source] = []
+        for source in sources:
+            found.append(_open(source, cache))
+            if isinstance(found[-1], Source):
+                stack.callback(found[-1].close)
+        count = sum(1 if isinstance(one, Item) else one.count for one in found)
+        each = ([one] if isinstance(one, Item) else one.items() for one in found)
+        yield count, chain.from_iterable(each)
 
 
-def _open(source: str, cache: Path) -> Any:
+def _open(source: str, cache: Path) -> Item | Source:
     path = Path(source).expanduser()
     kinds = (*data.ARCHIVES, *data.ARRAYS, data.PARQUET)
     if path.is_file() and not path.name.lower().endswith(kinds):
@@ -288,16 +290,22 @@ def read_all(
             skipped(item.name, why)
             continue
         for index, reading in enumerate(readings):
-            name = item.name if len(readings) == 1 else f"{item.name}#{index + 1}"
-            yield Given(name, _free_stem(name, taken), item, index, reading)
+            name, stem = item.name, _stem(item.name)
+            if len(readings) > 1:  # the faces in a photograph
+                name, stem = f"{name}#{index + 1}", f"{stem}-{index + 1}"
+            yield Given(name, _free(stem, taken), item, index, reading)
 
 
-def _free_stem(name: str, taken: set[str]) -> str:
-    """Returns a file's name without an ending, made of a picture's, that nothing else has."""
-    path, _, face = name.partition("#")
-    stem = re.sub(r"[^\w .=+-]+", "-", str(Path(path).with_suffix("")))
-    stem = stem.replace("..", ".").strip(" .-")[-NAME_LENGTH:] or "picture"
-    stem = f"{stem}-{face}" if face else stem
+def _stem(name: str) -> str:
+    """Returns a name for files, without an ending, made of a picture's, which may be a path."""
+    ending = Path(name).suffix
+    stem = name.removesuffix(ending) if is_picture(name) else name
+    stem = re.sub(r"[^\w .=+-]+", "-", stem)
+    return re.sub(r"\.+", ".", stem).strip(" .-")[-NAME_LENGTH:] or "picture"
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """Returns a name that no other picture's files have."""
     free, number = stem, 1
     while not taken.isdisjoint(_family(free)):
         number += 1

@@ -176,8 +176,8 @@ def parse_mask(text: str | None, size: int, seed: int) -> np.ndarray | None:
         return None
     if text == BOX:
         return degradations.box(size)
-    if Path(text).exists():
-        return restoration.read_mask(Path(text))
+    if (file := Path(text).expanduser()).exists():
+        return restoration.read_mask(file)
     match = re.fullmatch(rf"{RANDOM}:(0?\.\d+)", text)
     if match and 0 < float(match[1]) < 1:
         known = degradations.at_random(size, float(match[1]), seed)
@@ -227,45 +227,72 @@ def restore(
 
     backend.configure(args.seed)
     task, options = restoration.TASKS[args.task], make_options(generator, args)
-    count, items = restoration.open_items(args.pictures)
     report = Report(out)
-    given = restoration.read_all(items, task, options, taken_in(out, args.pictures), report.skip)
-    batches = restoration.batches(given, BATCH)
-    first = next(batches, None)  # before anything that takes long
-    if first is None:
-        raise report.nothing()
-    search = make_search(generator, task, options, args, settled)
-    degradation = search.degradation
-    if search.parts is None:
-        print("This generator cannot be cut in two: the latent alone is searched.")
-    blends = args.task == INPAINT and not args.no_blend and blending.available()
-    if args.task == INPAINT and not args.no_blend and not blends:
+    with restoration.opened(args.pictures) as (count, items):
+        taken = taken_in(out, args.pictures)
+        given = restoration.read_all(items, task, options, taken, report.skip)
+        batches = restoration.batches(given, BATCH)
+        first = next(batches, None)  # before anything that takes long
+        if first is None:
+            raise report.nothing()
+        out.mkdir(parents=True, exist_ok=True)
+        search = make_search(generator, task, options, args, settled)
+        blends = will_blend(args)
+        total = -(-count // BATCH) * search.steps
+        try:
+            with cli.progress(total, "Restoring", unit=" steps") as bar:
+                for batch in itertools.chain([first], batches):
+                    known = np.stack([one.reading.known for one in batch])
+                    found = search(known, bar.update)
+                    for row, one in enumerate(batch):
+                        finish(one, found, row, search.degradation, blends, options, args, report)
+        finally:
+            report.print()
+    return 0
+
+
+def finish(
+    given: Any,
+    found: Any,
+    row: int,
+    degradation: Any,
+    blends: bool,
+    options: Any,
+    args: argparse.Namespace,
+    report: "Report",
+) -> None:
+    """Writes what was found for a picture, in a row of a batch, and notes it."""
+    from kerasgan import restoration
+
+    result = restoration.finish(given.reading, found.pictures[row], degradation, blends)
+    facts = restoration.figures(given, result, found, row, degradation)
+    if args.full:
+        whole = restoration.paste(given, result, options)
+        images.write_png(report.out / f"{given.stem}-full.png", whole)
+    line = {
+        "picture": given.name,
+        "result": f"{given.stem}.png",
+        "task": args.task,
+        "generator": str(args.generator),
+        "steps": args.steps,
+        "seed": args.seed,
+        **facts,
+    }
+    sheet = restoration.sheet(given.reading, result, degradation)
+    restoration.write(report.out, given, result, line, sheet)
+    report.add(given.name, f"{given.stem}.png", facts, restoration.doubts(facts))
+
+
+def will_blend(args: argparse.Namespace) -> bool:
+    """Whether what is filled is blended in; says what is lacking where it should be."""
+    if args.task != INPAINT or args.no_blend:
+        return False
+    if not blending.available():
         print(
             "What is filled is not blended in without the extra `restore`. Type: pip install "
             "'kerasgan[restore]'"
         )
-    common = {"task": args.task, "generator": str(args.generator), "steps": args.steps}
-    total = -(-count // BATCH) * search.steps
-    try:
-        with cli.progress(total, "Restoring", unit=" steps") as bar:
-            for batch in itertools.chain([first], batches):
-                known = np.stack([one.reading.known for one in batch])
-                found = search(known, bar.update)
-                for row, one in enumerate(batch):
-                    result = restoration.finish(
-                        one.reading, found.pictures[row], degradation, blends
-                    )
-                    facts = restoration.figures(one, result, found, row, degradation)
-                    if args.full:
-                        whole = restoration.paste(one, result, options)
-                        images.write_png(out / f"{one.stem}-full.png", whole)
-                    side = restoration.sheet(one.reading, result, degradation)
-                    line = {"picture": one.name, "result": f"{one.stem}.png", **common}
-                    restoration.write(out, one, result, {**line, "seed": args.seed, **facts}, side)
-                    report.add(one.name, f"{one.stem}.png", facts, restoration.doubts(facts))
-    finally:
-        report.print()
-    return 0
+    return blending.available()
 
 
 def make_options(generator: SavedGenerator, args: argparse.Namespace) -> Any:
@@ -294,7 +321,7 @@ def make_search(
     from kerasgan import encoder, restoration
     from kerasgan.inversion import Search
 
-    return Search(
+    search = Search(
         generator,
         task.degradation(options),
         guess=encoder.of(generator),
@@ -304,6 +331,9 @@ def make_search(
         steps=args.steps,
         seed=args.seed,
     )
+    if search.parts is None:
+        print("This generator cannot be cut in two: the latent alone is searched.")
+    return search
 
 
 def load_likeness() -> Any:

@@ -15,6 +15,7 @@ from kerasgan.backend import keras
 from kerasgan.cli import INTERRUPTED, USER_ERROR
 from kerasgan.conditions import Conditions
 from kerasgan.data import prepare_one
+from kerasgan.data.faces import Face
 
 STEPS = "4"
 
@@ -170,10 +171,12 @@ def test_archives_and_arrays_of_pictures(run, photographs, tmp_path, kind):
     else:
         stacked = np.stack([pixels(path) for path in sorted(photographs.iterdir())])
         np.save(tmp_path / "faces.npy", stacked)
-    code, _, _ = run("invert", f"faces.{kind}", "--out", "out")
+    code, _, _ = run("invert", f"faces.{kind}", "--full", "--out", "out")
     assert code == 0
     assert len(read_lines(tmp_path / "out")) == 3
-    assert len(list((tmp_path / "out").glob("*-sheet.png"))) == 3
+    for path in (tmp_path / "out").glob("*-full.png"):
+        assert pixels(path).shape == (32, 40, 3)
+    assert len(list((tmp_path / "out").iterdir())) == 10
 
 
 def test_grey_and_alpha_and_turned_pictures(run, photographs, tmp_path):
@@ -229,6 +232,55 @@ def test_names_that_meet_are_told_apart(run, photographs, tmp_path):
     run("invert", "a/face.png", "b/face.png", "a/face-sheet.png", "--out", "out")
     results = [line["result"] for line in read_lines(tmp_path / "out")]
     assert results == ["face.png", "face-2.png", "face-sheet-2.png"]
+
+
+def test_odd_names_become_plain_ones(run, photographs, tmp_path):
+    odd = ["a#1.png", "b.c.d.png", "..e.png", "f", "g\nh.png", "é ü.PNG"]
+    for name in odd:
+        shutil.copy(photographs / "ann.png", tmp_path / name)
+    code, _, _ = run("invert", *odd, "--out", "out")
+    assert code == 0
+    results = [line["result"] for line in read_lines(tmp_path / "out")]
+    assert results == ["a-1.png", "b.c.d.png", "e.png", "f.png", "g-h.png", "é ü.png"]
+
+
+def test_each_face_of_a_photograph(run, tmp_path, monkeypatch):
+    """A mask of the photograph's size is cut as each face is, and put back where it was."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8))
+    photograph = coarse.resize((96, 64), Image.Resampling.BICUBIC)
+    photograph.save(tmp_path / "two.png")
+    found = [
+        Face((14.0, 28.0), (26.0, 28.0), (20.0, 41.0), 1.0),
+        Face((62.0, 30.0), (74.0, 32.0), (67.0, 44.0), 1.0),
+    ]
+    monkeypatch.setattr("kerasgan.data.faces.require", lambda: None)
+    for place in ("prepare", "faces"):
+        monkeypatch.setattr(f"kerasgan.data.{place}.find_faces", lambda rgb: found)
+    mask = Image.new("L", photograph.size)
+    for face in found:
+        x, y = (round(value) for value in face.square()[0])
+        mask.paste(255, (x - 8, y - 8, x + 8, y + 8))
+    mask.save(tmp_path / "mask.png")
+    flags = ["--mask", "mask.png", "--crop", "face", "--full"]
+    code, _, _ = run("inpaint", "two.png", *flags, "--out", "out")
+    assert code == 0
+    lines = read_lines(tmp_path / "out")
+    assert [line["picture"] for line in lines] == ["two.png#1", "two.png#2"]
+    assert [line["result"] for line in lines] == ["two-1.png", "two-2.png"]
+    for face, name in zip(found, ("two-1-full.png", "two-2-full.png"), strict=True):
+        changed = (pixels(tmp_path / "out" / name) != np.asarray(photograph)).any(axis=-1)
+        x, y = (round(value) for value in face.square()[0])
+        assert changed[y - 5 : y + 5, x - 5 : x + 5].mean() > 0.9
+        changed[y - 15 : y + 15, x - 15 : x + 15] = False
+        assert not changed.any()
+
+
+def test_a_photograph_without_a_face(run, photographs, monkeypatch):
+    monkeypatch.setattr("kerasgan.data.prepare.find_faces", lambda rgb: [])
+    code, _, error = run("invert", photographs / "ann.png", "--crop", "face")
+    assert code == USER_ERROR
+    assert "(no face found)" in error
 
 
 def test_the_given_pictures_stay(run, photographs, tmp_path):
