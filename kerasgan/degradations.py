@@ -15,7 +15,7 @@ from PIL import Image
 from kerasgan.backend import tf
 
 MASKED = 0.5  # the same where much is missing: what fits too well there, does not go on well
-NOISY = 0.5  # of the noise's deviation: features are worth more than by their number
+NOISY = 0.6  # of the noise's deviation: features are worth more than by their number
 CORRECTIONS = 8  # of a large picture by its small copy: what is too bright is clipped
 NEARBY, FAR = 3, 0.05  # pixels in which a weight falls to a third; the weight far from a hole
 FADING = 15  # pixels, behind which all is far

@@ -22,7 +22,7 @@ from kerasgan.text import plural, printable
 INPAINT, SUPERRES, DENOISE, INVERT = NAMES = ("inpaint", "superres", "denoise", "invert")
 FACTORS = (2, 4, 8)
 FACTOR = 4
-STEPS = 250  # as `inversion.STEPS`, which takes seconds to import
+STEPS = 200  # as `inversion.STEPS`, which takes seconds to import
 BOX, RANDOM = "box", "random"
 USUAL = 64  # pictures of the generator's that D's opinion is measured against
 NAMED = 5  # pictures that were skipped are named up to here

@@ -4,6 +4,7 @@ Features say more than a latent does: a search through them comes closer to a gi
 et al. 2019, "Image2StyleGAN"; Daras et al. 2021, "Intermediate Layer Optimization").
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -19,7 +20,7 @@ FOLLOWERS = (
 ).split()
 
 
-def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+def split(model: keras.Model, fine: float = 0.0) -> tuple[keras.Model, keras.Model] | None:
     """Cuts a generator after its first features of at least 4x4 places, and their activation.
 
     Where it has none before its pictures, as a network of dense layers, the cut is after the last
@@ -27,12 +28,14 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
 
     Args:
         model: latents, or [latents, conditions], to pictures.
+        fine: how many numbers the features should have at least, as a fraction of a picture's;
+            where none have, the most numerous are taken.
 
     Returns:
         Two models that share its weights and make it up, latents to features and features to
         pictures; None where all is one layer, or where there is a way around each cut.
     """
-    for features in _cuts(model):
+    for features in _cuts(model, fine):
         reads = model.inputs if len(model.inputs) > 1 else model.inputs[0]
         try:
             parts = keras.Model(reads, features), keras.Model(features, model.outputs[0])
@@ -47,18 +50,25 @@ def _has_kernels(model: keras.Model) -> bool:
     return any(len(weight.shape) > 1 for weight in model.weights)
 
 
-def _cuts(model: keras.Model) -> list[Any]:
+def _cuts(model: keras.Model, fine: float) -> list[Any]:
     """Returns the features at which the model might be cut, the best first."""
     ends = list(_ends_of_blocks(model))
     spatial = [x for x in ends if len(x.shape) == 4 and min(x.shape[1:3]) >= FIRST_SIDE]
     flat = [x for x in ends if len(x.shape) == 2 and x.shape[1] > model.inputs[0].shape[1]]
-    return spatial[:1] + flat[::-1]
+    least = fine * _numbers(model.outputs[0])
+    coarse = [x for x in spatial if _numbers(x) < least]
+    fitting = [x for x in spatial if _numbers(x) >= least]
+    return fitting + sorted(coarse, key=_numbers, reverse=True) + flat[::-1]
+
+
+def _numbers(features: Any) -> int:
+    return math.prod(features.shape[1:])
 
 
 def _ends_of_blocks(model: keras.Model) -> Iterator[Any]:
     """Yields what each layer gives that no layer of `FOLLOWERS` reads next."""
     for layer, following in pairwise([*model.layers, None]):
-        if isinstance(layer, keras.layers.InputLayer) or len(layer._inbound_nodes) != 1:
+        if isinstance(layer, keras.layers.InputLayer) or not layer._inbound_nodes:
             continue
         if following.__class__.__name__ not in FOLLOWERS or following.input is not layer.output:
             yield layer.output

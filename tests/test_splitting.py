@@ -13,9 +13,9 @@ from kerasgan.splitting import split
 SMALL = {"width": 1 / 16, "latent_dim": 8, "precision": "float32"}
 
 
-def cut_as_before(model, shape):
+def cut_as_before(model, shape, fine=0.0):
     """Whether the cut is at features of a shape, and both parts draw what the whole does."""
-    first, rest = split(model)
+    first, rest = split(model, fine)
     reads = [np.asarray(latents.draw(3, x.shape[1], seed=1)) for x in model.inputs]
     reads = reads if len(reads) > 1 else reads[0]
     np.testing.assert_allclose(rest(first(reads)), model(reads, training=False), atol=1e-6)
@@ -39,6 +39,17 @@ def test_every_family_is_cut_behind_its_first_activation(preset, shape):
     first, _ = split(model)
     kinds = {type(layer).__name__ for layer in first.layers[-2:]}  # the tutorial's reshapes last
     assert kinds & {"LeakyReLU", "ReLU", "Rescaling"}
+
+
+def test_a_finer_cut_comes_later_and_again_is_the_same():
+    recipe = dataclasses.replace(PRESETS["fast"], **{**SMALL, "size": 32})
+    model = models.build_portable_generator(recipe)
+    # Of 3072 numbers: 128 = 4x4x8, 256 = 8x8x4, 512 = 16x16x2 and 1024 = 32x32x1.
+    for _ in range(2):
+        assert cut_as_before(model, (4, 4, 8), fine=1 / 24)
+        assert cut_as_before(model, (8, 8, 4), fine=1 / 23)
+        assert cut_as_before(model, (32, 32, 1), fine=1 / 3)
+        assert cut_as_before(model, (32, 32, 1), fine=1)
 
 
 def test_a_condition_goes_in_before_the_cut():
