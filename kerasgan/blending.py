@@ -1,6 +1,7 @@
 """Pictures put into others: without a seam, and at the place that they were cut from."""
 
 import math
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -45,6 +46,13 @@ class Place(NamedTuple):
     def scaled(self, factor: float) -> "Place":
         """The same place in a picture that is so many times as large."""
         return Place(self.corner * factor, self.along * factor, self.down * factor)
+
+    def ends(self, width: int, height: int) -> list[bool]:
+        """Whether a picture of a size ends with it: on the left, above, on the right, below."""
+        if self.along[1] or self.down[0]:
+            return [False] * 4  # it is turned
+        near = (self.corner, [width, height] - self.corner - [self.along[0], self.down[1]])
+        return [bool(gap < 0.5) for gap in np.concatenate(near)]
 
 
 def available() -> bool:
@@ -109,8 +117,11 @@ def paste(
     Returns:
         uint8, (H, W, C); pixels that the patch does not cover are the picture's to the bit.
     """
-    weight = _faded(len(patch)) if known is None else np.where(known, 0, OPAQUE).astype(np.uint8)
     height, width = picture.shape[:2]
+    weight = np.where(known, 0, OPAQUE) if known is not None else None
+    if weight is None:
+        weight = _faded(len(patch), place.ends(width, height))
+    weight = weight.astype(np.uint8)
     put = _laid(patch, place, (width, height))
     weight = _laid(weight[..., None], place, (width, height))
     if known is None or not available():
@@ -132,11 +143,16 @@ def _around(places: np.ndarray) -> slice:
     return slice(max(0, places[0] - 2 * THICK), places[-1] + 1 + 2 * THICK)
 
 
-def _faded(side: int) -> np.ndarray:
-    """Returns the weights of a square that passes into what is round it, uint8 (side, side)."""
-    from_edge = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
-    ramp = np.clip(from_edge / (side * FEATHER), 0, 1)
-    return np.rint(OPAQUE * np.minimum.outer(ramp, ramp)).astype(np.uint8)
+def _faded(side: int, ends: Sequence[bool]) -> np.ndarray:
+    """Returns the weights of a square that passes into what is round it, (side, side).
+
+    Args:
+        side: of the square, pixels.
+        ends: whether there is nothing beside it: left, above, right, below.
+    """
+    rise = np.clip((np.arange(side) + 0.5) / (side * FEATHER), 0, 1)
+    left, above, right, below = (np.ones(side) if end else rise for end in ends)
+    return np.rint(OPAQUE * np.outer(above * below[::-1], left * right[::-1]))
 
 
 def _laid(patch: np.ndarray, place: Place, size: tuple[int, int]) -> np.ndarray:

@@ -63,6 +63,7 @@ class SavedGenerator:
         height: of the pictures, pixels; None where the network draws any.
         width: likewise.
         channels: 3 for RGB, 1 for grey.
+        unclipped: the model without its last layer, where that one only clips; see `pictures`.
 
     Raises:
         UserError: the model is no generator.

@@ -64,6 +64,15 @@ def test_a_patch_is_made_as_large_as_its_place():
     assert not small[:29].any()
 
 
+def test_a_patch_that_is_all_of_a_picture_takes_all_its_place():
+    patch = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    picture = np.zeros_like(patch)
+    np.testing.assert_array_equal(blending.paste(picture, patch, Place.of_box(0, 0, 16, 16)), patch)
+    # Of the middle of a broader picture it passes into the sides alone.
+    put = blending.paste(np.zeros((16, 24, 3), np.uint8), patch, Place.of_box(4, 0, 20, 16))
+    np.testing.assert_array_equal(put[:, 6:18], patch[:, 2:14])
+
+
 def test_a_turned_patch_lies_as_its_square():
     """What `cut_square` reads off at an angle comes back to where it was."""
     from kerasgan.data.square import cut_square
