@@ -20,8 +20,8 @@ from kerasgan.blending import Place
 from kerasgan.data import faces
 from kerasgan.data.cascade import search
 from kerasgan.data.decode import FACE, Rejected, crop_box, decode, open_upright, to_channels
-from kerasgan.data.prepare import fetch_item, pictures_of, pillow_silenced, read_bytes
 from kerasgan.data.kinds import PICTURES
+from kerasgan.data.prepare import fetch_item, pictures_of, pillow_silenced, read_bytes
 from kerasgan.data.source import Item, Raw, Source
 from kerasgan.degradations import Degradation
 from kerasgan.errors import UserError
