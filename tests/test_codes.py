@@ -54,7 +54,7 @@ def test_codes_are_brought_where_codes_may_be():
 def test_the_shell_holds_nearly_all_latents(dim):
     latent = keras.Input((dim,))
     x = keras.layers.Reshape((4, 4, 3))(keras.layers.Dense(48)(latent))
-    space = codes.Space(SavedGenerator(keras.Model(latent, x)))
+    space = codes.Space(SavedGenerator(keras.Model(latent, x), range="tanh"))
     lengths = np.linalg.norm(latents.draw(4000, dim, seed=0), axis=1)
     inside = np.mean((lengths >= space.shortest) & (lengths <= space.longest))
     assert 0.93 < inside < 0.98

@@ -201,7 +201,7 @@ def test_grey_and_alpha_and_turned_pictures(run, photographs, tmp_path):
 def test_bad_pictures_are_named_and_the_others_done(run, photographs, tmp_path):
     (tmp_path / "broken.png").write_bytes((photographs / "ann.png").read_bytes()[:200])
     (tmp_path / "text.jpg").write_text("no picture")
-    Image.new("RGB", (8, 8)).save(tmp_path / "tiny.png")
+    Image.new("RGB", (3, 3)).save(tmp_path / "tiny.png")
     code, _, error = run(
         "invert", "broken.png", "text.jpg", "tiny.png", photographs / "eve.png", "--out", "out"
     )
@@ -209,7 +209,7 @@ def test_bad_pictures_are_named_and_the_others_done(run, photographs, tmp_path):
     lines = error.splitlines()
     assert lines[0].startswith("skipped broken.png: damaged")
     assert lines[1] == "skipped text.jpg: not a picture in a known format"
-    assert lines[2] == "skipped tiny.png: too small: 8x8"
+    assert lines[2] == "skipped tiny.png: too small: 3x3"
     assert [line["picture"] for line in read_lines(tmp_path / "out")] == ["eve.png"]
 
 
