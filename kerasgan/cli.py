@@ -3,9 +3,10 @@
 import argparse
 import io
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,14 +23,38 @@ Rule = tuple[str, object, bool]  # in words, what was received, whether it holds
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a mistake on the command line as every other one, in one line."""
+    """Reports a mistake on the command line as every other one, in one line.
+
+    A word such as -3..3 is what the flag before it is given, as -3 is, and no flag.
+    """
 
     def __init__(self, **options: Any) -> None:
         # An abbreviation that works today would break with the next flag.
         super().__init__(allow_abbrev=False, **{"formatter_class": HelpFormatter, **options})
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args(list(_joined(words)), namespace)
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message.rstrip('.')}. For all flags type: {self.prog} --help")
+
+
+def _joined(words: Iterable[str]) -> Iterator[str]:
+    """Yields words, a flag and the range or list of numbers behind it as one: --strength=-3..3."""
+    flag = None
+    for word in words:
+        if flag is not None and re.fullmatch(r"-[0-9.]+(\.\.|,)[-+0-9.,]*", word):
+            word, flag = f"{flag}={word}", None
+        if flag is not None:
+            yield flag
+        flag = word if re.fullmatch(r"--[a-z][-a-z0-9]*", word) else None
+        if flag is None:
+            yield word
+    if flag is not None:
+        yield flag
 
 
 def value(parse: Callable[[str], Any]) -> Callable[[str], Any]:

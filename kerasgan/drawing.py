@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -11,15 +12,23 @@ from tqdm import tqdm
 from kerasgan import cli, images
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError
-from kerasgan.saved import SavedGenerator
 
 COUNT = 64  # pictures, unless another number is asked for
 KEYS = 8  # key latents of a walk
 CHUNK = 64  # pictures held at a time while many are drawn
 
 
+class Draws(Protocol):
+    """What draws pictures: a `SavedGenerator`, or one whose pictures are edited."""
+
+    latent_dim: int
+
+    def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Draws uint8 pictures (N, H, W, C) from latents (N, D) and conditions (N, C)."""
+
+
 def draw_pictures(
-    generator: SavedGenerator, latents: np.ndarray, conditions: np.ndarray | None = None
+    generator: Draws, latents: np.ndarray, conditions: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
     """Draws one picture after another, holding few at a time.
 
@@ -37,7 +46,7 @@ def draw_pictures(
 
 
 def draw_many(
-    generator: SavedGenerator,
+    generator: Draws,
     count: int = COUNT,
     *,
     seed: int = 0,
@@ -63,7 +72,7 @@ def draw_many(
 
 
 def draw_grid(
-    generator: SavedGenerator,
+    generator: Draws,
     count: int = COUNT,
     *,
     seed: int = 0,
@@ -97,7 +106,7 @@ def draw_grid(
 
 
 def draw_separately(
-    generator: SavedGenerator,
+    generator: Draws,
     folder: str | Path,
     count: int = COUNT,
     *,
@@ -138,7 +147,7 @@ def draw_separately(
 
 
 def draw_walk(
-    generator: SavedGenerator,
+    generator: Draws,
     walkers: int = 1,
     *,
     keys: int = KEYS,

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import animation, cli, drawing, images, pretrained, saved
-from kerasgan.drawing import COUNT, KEYS
+from kerasgan import animation, cli, directions, drawing, images, pretrained, saved
+from kerasgan.directions import MAX_STRENGTH, Edited
+from kerasgan.drawing import COUNT, KEYS, Draws
 from kerasgan.errors import UserError
 from kerasgan.files import check_place
 from kerasgan.saved import SavedGenerator
+from kerasgan.text import printable
 
 MAX_GRID = 4096  # pictures in one grid: 200 MB at 128x128
 
@@ -34,18 +36,19 @@ def _command(argv: Sequence[str] | None) -> None:
     generator = saved.load(args.source, args.range)
     drawn: dict[str, Any] = {"seed": args.seed, "scale": args.scale}
     drawn["conditions"] = draw_conditions(generator, args)
+    draws = edited(generator, args.direction or ())
     if args.separate is not None:
-        paths = drawing.draw_separately(generator, args.separate, args.n, **drawn)
+        paths = drawing.draw_separately(draws, args.separate, args.n, **drawn)
         print(f"{args.separate}: {len(paths)} pictures, {paths[0].name} to {paths[-1].name}")
         written = args.separate
     elif args.out is not None:
         replaced = " (replaced)" if args.out.exists() else ""
-        write(args.out, generator, args, drawn)
+        write(args.out, draws, args, drawn)
         print(f"{args.out}{replaced}")
         written = args.out
     else:
         path = drawing.default_path(args.source, default_name(args))
-        written = drawing.write_beside(path, lambda path: write(path, generator, args, drawn))
+        written = drawing.write_beside(path, lambda path: write(path, draws, args, drawn))
         print(written)
     if args.show:
         show(written)
@@ -71,6 +74,15 @@ def build_parser() -> cli.Parser:
         "number of them, or a class, its name or number",
     )
     cli.unset(label, "drawn as in the training set")
+    direction = add(
+        "--direction",
+        action="append",
+        type=cli.value(parse_direction),
+        metavar="NAME=2",
+        help="move all pictures in an attribute that `kerasgan.edit` lists, so many standard "
+        f"deviations, up to {MAX_STRENGTH:g}; any number of them",
+    )
+    cli.unset(direction, "none")
     add("--scale", type=float, default=1.0, help="factor on the latents; below 1, tamer pictures")
     layout = parser.add_mutually_exclusive_group()
     grid = layout.add_argument(
@@ -108,6 +120,11 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
         (f"`-n` should fit in --grid {rows}x{columns}", args.n, args.n <= rows * columns),
         ("`--seed` should be at least 0", args.seed, args.seed >= 0),
         ("`--scale` should be from 0 to 100", args.scale, 0 <= args.scale <= 100),
+        (
+            "`--direction` needs latents that have a length: a --scale above 0",
+            args.scale,
+            args.scale != 0 or not args.direction,
+        ),
         ("`--frames` should be from 1 to 1000", args.frames, 1 <= args.frames <= 1000),
         ("`--separate` is for pictures, not for a walk", "both", not (separate and args.keys)),
         ("`--separate` names the folder, `--out` a file", "both", not (separate and out)),
@@ -159,6 +176,32 @@ def parse_keys(text: str) -> int:
     return int(text)
 
 
+def parse_direction(text: str) -> tuple[str, float]:
+    """Reads a name and a strength from text such as "Smiling=2".
+
+    Raises:
+        UserError: the text says something else, or the strength is too large.
+    """
+    name, _, strength = text.rpartition("=")
+    number = re.fullmatch(r"[-+]?([0-9]{1,4}(\.[0-9]{0,4})?|\.[0-9]{1,4})", strength.strip())
+    if not name or not number or abs(float(strength)) > MAX_STRENGTH:
+        raise UserError(
+            "`--direction` should be a name and a strength, such as Smiling=2 or Smiling=-1.5, up "
+            f"to {MAX_STRENGTH:g} to either side. Received: {printable(text) or 'nothing'}."
+        )
+    return name, float(strength)
+
+
+def edited(generator: SavedGenerator, asked: Sequence[tuple[str, float]]) -> Draws:
+    """Returns the generator, all of whose pictures are moved along the directions asked for.
+
+    Raises:
+        UserError: it has no such directions.
+    """
+    edits = [(directions.find(generator, name), strength) for name, strength in asked]
+    return Edited(generator, edits) if edits else generator
+
+
 def draw_conditions(generator: SavedGenerator, args: argparse.Namespace) -> np.ndarray | None:
     """Draws the conditions of the pictures or walks, (N, C), with the labels asked for.
 
@@ -176,9 +219,7 @@ def draw_conditions(generator: SavedGenerator, args: argparse.Namespace) -> np.n
     return None
 
 
-def write(
-    path: Path, generator: SavedGenerator, args: argparse.Namespace, drawn: dict[str, Any]
-) -> None:
+def write(path: Path, generator: Draws, args: argparse.Namespace, drawn: dict[str, Any]) -> None:
     """Writes the grid or the walk that was asked for."""
     if args.keys:
         walk: dict[str, Any] = {"keys": args.keys, "frames_per_leg": args.frames}
@@ -199,6 +240,8 @@ def default_name(args: argparse.Namespace) -> str:
     name = f"seed-{args.seed:04d}-n{args.n}"
     name += f"-scale-{args.scale:g}" if args.scale != 1 else ""
     name += "".join("-" + re.sub(r"[^\w=-]", "_", label) for label in args.label or ())
+    moves = (f"{direction}={strength:g}" for direction, strength in args.direction or ())
+    name += "".join("-" + re.sub(r"[^\w.=-]", "_", move) for move in moves)
     name += "-{}x{}".format(*args.grid) if args.grid else ""
     name += f"-walk-{args.keys}x{args.frames}" if args.keys else ""
     return name + _suffix(args)

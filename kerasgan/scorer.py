@@ -6,7 +6,7 @@ generator whose pictures it scores.
 
 import numpy as np
 
-from kerasgan import cli
+from kerasgan import cli, images
 from kerasgan.backend import keras
 from kerasgan.conditions import Conditions
 from kerasgan.data.batches import Batches
@@ -80,6 +80,22 @@ def logistic_loss(wanted: keras.KerasTensor, logits: keras.KerasTensor) -> keras
     return keras.ops.mean(keras.ops.softplus(-wanted * logits) * keras.ops.abs(wanted))
 
 
+def score(scorer: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Returns a scorer's logits of pictures, above 0 where it says yes.
+
+    Args:
+        scorer: that `train_scorer` returned.
+        pixels: uint8, (N, H, W, C), N at least 1.
+
+    Returns:
+        float32, (N, A), a column for each name.
+    """
+    batches = np.array_split(np.arange(len(pixels)), -(-len(pixels) // BATCH))
+    return np.concatenate(
+        [scorer(images.to_float(pixels[part]), training=False) for part in batches]
+    )
+
+
 def agree(scorer: keras.Model, pixels: np.ndarray, wanted: Conditions) -> np.ndarray:
     """Returns whether a scorer says what is wanted of pictures.
 
@@ -91,8 +107,7 @@ def agree(scorer: keras.Model, pixels: np.ndarray, wanted: Conditions) -> np.nda
     Returns:
         bool, (N, A) of attributes, (N, 1) of classes.
     """
-    batches = np.array_split(np.arange(len(pixels)), -(-len(pixels) // BATCH))
-    logits = np.concatenate([scorer(pixels[part] / 127.5 - 1, training=False) for part in batches])
+    logits = score(scorer, pixels)
     if wanted.are_classes:
         return (logits.argmax(axis=1) == wanted.values)[:, None]
     return np.sign(logits) == wanted.values

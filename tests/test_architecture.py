@@ -26,20 +26,20 @@ FLOORS = {
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"]
             + ["degradations", "splitting"],
             ["critic", "saved"],
-            ["drawing", "scorer", "verdicts", "codes"],
+            ["drawing", "scorer", "directions", "verdicts", "codes"],
             ["runs", "checkpoints", "events", "encoder", "inversion"],
             ["gan", "metrics", "restoration"],
-            ["quality", "control"],
-            ["recorder", "start"],
-            ["loop"],
+            ["quality", "control", "contrast"],
+            ["recorder", "start", "discovery"],
+            ["loop", "shelf"],
             ["dry_run"],
-            ["train", "gif", "sample", "evaluate", "data.__main__", "restore"],
+            ["train", "gif", "sample", "edit", "evaluate", "data.__main__", "restore"],
         ]
     )
     for part in parts
 }
-COMMANDS = ["train", "data", "gif", "sample", "evaluate", "restore"]
-MODULES = ["train", "data.__main__", "gif", "sample", "evaluate", "restore"]
+COMMANDS = ["train", "data", "gif", "sample", "edit", "evaluate", "restore"]
+MODULES = ["train", "data.__main__", "gif", "sample", "edit", "evaluate", "restore"]
 
 
 def part_of(module: str) -> str:
@@ -74,7 +74,7 @@ def test_imports_go_down_only(path):
         "import kerasgan",
         *(
             f"from kerasgan.{name} import main"
-            for name in ("train", "gif", "sample", "evaluate", "restore")
+            for name in ("train", "gif", "sample", "edit", "evaluate", "restore")
         ),
     ],
 )
@@ -92,15 +92,13 @@ def test_a_sample_needs_few_modules():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     loaded = {module.removeprefix("kerasgan.") for module in done.stdout.split()}
     assert loaded == {
-        *("kerasgan", "sample", "saved", "drawing", "animation"),
+        *("kerasgan", "sample", "saved", "drawing", "directions", "animation"),
         *("cli", "conditions", "errors", "files", "formats", "images", "latents"),
         *("network_file", "pretrained", "ranges", "text"),
     }
 
 
-@pytest.mark.parametrize(
-    "command", ["train", "data.__main__", "gif", "sample", "evaluate", "restore"]
-)
+@pytest.mark.parametrize("command", MODULES)
 def test_the_commands_have_one_shape(command):
     module = importlib.import_module(f"kerasgan.{command}")
     assert module.main.__annotations__ == {"argv": Sequence[str] | None, "return": int}

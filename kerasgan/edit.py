@@ -1,0 +1,316 @@
+"""`python -m kerasgan.edit GENERATOR --attribute Smiling`: faces with more or less of something."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerasgan import cli, conditions, data, directions, drawing, images, saved
+from kerasgan import latents as latent_space
+from kerasgan.directions import MAX_STRENGTH, Direction
+from kerasgan.errors import UserError
+from kerasgan.saved import SavedGenerator
+from kerasgan.text import printable
+
+if TYPE_CHECKING:
+    from kerasgan.shelf import Shelf
+
+COUNT = 8  # samples, unless another number is asked for
+STRENGTHS = "-3..3"
+MAX_COLUMNS = 41  # of a strip
+MAX_PLACES = 4096  # of a strip: 200 MB at 128x128
+EDITS = "edits"  # in a run's folder
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with `argv`, or the command line's words, and returns its exit code."""
+    return cli.run(_command, argv)
+
+
+def _command(argv: Sequence[str] | None) -> None:
+    from kerasgan import shelf as shelves
+
+    args = build_parser().parse_args(argv)
+    cli.require(rules(args))
+    generator = saved.load(args.source)
+    shelf = shelves.Shelf(generator, request_of(generator, args), args.renew)
+    if args.list:
+        print("\n".join(listing(shelf)))
+        return
+    name = args.attribute or args.with_.name
+    what = make(shelf, name, args) if args.with_ else shelf.find(name)
+    kept = [shelf.find(other) for other in args.keep or ()]
+    say(shelf, what)
+    if isinstance(what, Direction):
+        what = what.keeping([other for other in kept if isinstance(other, Direction)])
+    subject = draw_subject(generator, args)
+    print(f"strengths: {' '.join(f'{strength:+g}' for strength in args.strength)}")
+    write(args, name, subject, strip(subject, generator, what, args.strength))
+
+
+def build_parser() -> cli.Parser:
+    """Builds the command line."""
+    parser = cli.Parser(
+        prog="python -m kerasgan.edit",
+        description="Edit an attribute of faces: a strip for each, from less of it to more.",
+        epilog="The first edit by an attribute trains a classifier, in minutes, and keeps it and "
+        "all the directions that it finds beside the generator.",
+    )
+    add = parser.add_argument
+    add("source", type=Path, metavar="GENERATOR", help="a run, the .keras file of any generator, "
+        "or the name of one that comes along")  # fmt: skip
+    add("--attribute", metavar="NAME", help="what to edit: a condition of the generator, an "
+        "attribute of its training set, turn, mouth-width or brightness, which are measured, or "
+        "sefa-1, sefa-2, ..., what changes the generator most")  # fmt: skip
+    strengths = add("--strength", type=cli.value(parse_strengths), metavar="-3..3",
+        default=parse_strengths(STRENGTHS), help="a range in steps of 1, or numbers with commas, "
+        f"in standard deviations, up to {MAX_STRENGTH:g}")  # fmt: skip
+    cli.unset(strengths, STRENGTHS)
+    add("--keep", type=cli.value(parse_names), metavar="NAMES", help="other attributes that should "
+        "stay, with commas: Male,Young")  # fmt: skip
+    subject = parser.add_mutually_exclusive_group()
+    n = subject.add_argument("-n", type=int, metavar="N", help="how many samples to edit")
+    cli.unset(n, f"{COUNT}")
+    add("--seed", type=int, default=0, help="of the samples' latents")
+    with_ = add("--with", dest="with_", type=Path, metavar="DIR", help="pictures that have the "
+        "attribute, to make its direction of")  # fmt: skip
+    cli.unset(with_, "none; its name is the attribute's unless --attribute is there")
+    add("--without", type=Path, metavar="DIR", help="pictures that have it not")
+    pictures = add("--data", metavar="SOURCE", help="pictures with attributes to learn from")
+    cli.unset(pictures, "those of the run")
+    limit = add("--limit", type=int, metavar="N", help="use the first N of them only")
+    cli.unset(limit, "as the run did, or all of --data")
+    crop = add("--crop", choices=data.CROPS, help="cut of all pictures")
+    cli.unset(crop, "as the generator was trained")
+    add("--cache", type=Path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
+        "are kept")  # fmt: skip
+    add("--list", action="store_true", help="list the attributes that can be edited")
+    add("--renew", action="store_true", help="make anew what is kept of the attributes asked for, "
+        "and drop directions of other weights")  # fmt: skip
+    add("--separate", action="store_true", help="one PNG for each strength, too")
+    out = add("--out", type=Path, metavar="DIR", help="the folder that the pictures go to")
+    cli.unset(out, f"in the run's {EDITS}/; of others, the current folder")
+    return parser
+
+
+def rules(args: argparse.Namespace) -> list[cli.Rule]:
+    """Returns what flags should be, alone and together."""
+    count = COUNT if args.n is None else args.n
+    both = (args.with_ is None) == (args.without is None)
+    folder = args.with_.name if args.with_ else None
+    out, places = args.out, count * len(args.strength)
+    return [
+        ("`-n` should be at least 1", args.n, count >= 1),
+        ("`--seed` should be at least 0", args.seed, args.seed >= 0),
+        ("`--with` and `--without` should be typed together", args.with_ or args.without, both),
+        (
+            "`--attribute` should name what to edit; for those there are, type --list",
+            "none",
+            args.list or args.attribute or folder,
+        ),
+        (f"A strip should have at most {MAX_PLACES} pictures", places, places <= MAX_PLACES),
+        ("`--out` should be a folder", out, out is None or not out.exists() or out.is_dir()),
+    ]
+
+
+def parse_strengths(text: str) -> list[float]:
+    """Reads strengths from text such as "-3..3", "2" or "-2,0,1.5".
+
+    Raises:
+        UserError: the text says something else, or a strength is too large.
+    """
+    number = r"[-+]?(?:[0-9]{1,3}(?:\.[0-9]{1,3})?|\.[0-9]{1,3})"
+    text = text.replace(" ", "")
+    if match := re.fullmatch(f"({number})\\.\\.({number})", text):
+        first, last = float(match[1]), float(match[2])
+        steps = int(abs(last - first) + 1e-9)
+        found = [
+            first + step * np.sign(last - first) for step in range(min(steps, MAX_COLUMNS) + 1)
+        ]
+        found += [last] if abs(found[-1] - last) > 1e-9 else []
+    elif re.fullmatch(f"{number}(,{number})*", text):
+        found = [float(value) for value in text.split(",")]
+    else:
+        raise UserError(
+            "`--strength` should be a range such as -3..3, or numbers with commas between them. "
+            f"Received: {printable(text) or 'nothing'}."
+        )
+    if len(found) > MAX_COLUMNS or max(map(abs, found)) > MAX_STRENGTH:
+        raise UserError(
+            f"`--strength` should be up to {MAX_STRENGTH:g} to either side, and at most "
+            f"{MAX_COLUMNS} of them. Received: {printable(text)}."
+        )
+    return [float(value) for value in found]
+
+
+def parse_names(text: str) -> list[str]:
+    """Reads names with commas between them.
+
+    Raises:
+        UserError: one is no name.
+    """
+    return [directions.check_name(name.strip()) for name in text.split(",")]
+
+
+def request_of(generator: SavedGenerator, args: argparse.Namespace) -> data.Request | None:
+    """Returns which pictures know attributes: those of --data, or else the run's.
+
+    None where there are neither, or where the run's may not be read without being typed.
+    """
+    from kerasgan.runs import Run
+
+    typed = data.typed_fields(args)
+    if "source" in typed:
+        crop = generator.facts.crop
+        return data.Request(**({"crop": crop} if crop in data.CROPS else {}) | typed)
+    run = Run(args.source)
+    if not args.source.is_dir() or not (run.folder / "run.json").exists():
+        return None
+    try:
+        return run.read_request(typed)
+    except UserError as error:
+        if not args.list and not args.with_:
+            print(f"note: {error}")
+        return None
+
+
+def listing(shelf: "Shelf") -> list[str]:
+    """Returns what can be edited, in lines."""
+    from kerasgan.discovery import MEASUREMENTS
+    from kerasgan.shelf import FOUND_BY
+
+    generator = shelf.generator
+    lines = [f"{'name':24s} {'samples':>8s} {'accuracy':>9s} {'correlation':>12s}  found by"]
+    for one in shelf.kept.values():
+        accuracy = "" if one.accuracy is None else f"{one.accuracy:.1%}"
+        correlation = "" if one.fit is None else f"{one.fit:.2f}"
+        lines.append(
+            f"{printable(one.name):24s} {one.samples:8,} {accuracy:>9s} {correlation:>12s}  "
+            f"{FOUND_BY.get(one.kind, '')}"
+        )
+    if not shelf.kept:
+        lines = ["No direction is kept yet."]
+    count = directions.component_count(generator)
+    groups = {
+        "conditions": generator.conditions.names if generator.conditions else [],
+        "made when asked for, of the pictures": shelf.unmade(),
+        "measured when asked for": [name for name in MEASUREMENTS if name not in shelf.kept],
+        "components": [f"sefa-1 to sefa-{count}"] if count else [],
+    }
+    return lines + [
+        f"{what}: {conditions.listed(names)}" for what, names in groups.items() if names
+    ]
+
+
+def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
+    """Makes a direction of two folders."""
+    from kerasgan.discovery import square_side
+
+    generator = shelf.generator
+    crop = args.crop or (generator.facts.crop if generator.facts.crop in data.CROPS else "auto")
+    options = {"size": square_side(generator), "channels": generator.channels}
+    pairs = []
+    for folder in (args.with_, args.without):
+        request = data.Request(str(folder), crop=crop, cache=args.cache)
+        pairs.append(data.load_request(request, **options))
+        print(data.describe(pairs[-1]))
+    return shelf.from_folders(name, *pairs)
+
+
+def say(shelf: "Shelf", what: Direction | str) -> None:
+    """Says how the direction was found, and what speaks against trusting it."""
+    from kerasgan import discovery
+    from kerasgan.shelf import describe
+
+    if isinstance(what, Direction) and what.fit is not None:
+        print(describe(what))
+        for line in discovery.doubts(what):
+            print(f"warning: {line}")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Whose faces are edited.
+
+    Attributes:
+        stem: of the strip's file.
+        names: of each face, for separate files.
+        latents: float32, (N, D).
+        conditions: float32, (N, C), for a generator that has them.
+        draw: latents and conditions to pictures, uint8 (N, H, W, C).
+    """
+
+    stem: str
+    names: list[str]
+    latents: np.ndarray
+    conditions: np.ndarray | None
+    draw: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+
+
+def draw_subject(generator: SavedGenerator, args: argparse.Namespace) -> Subject:
+    """Draws the samples that are edited."""
+    count = COUNT if args.n is None else args.n
+    latents = latent_space.draw(count, generator.latent_dim, args.seed)
+    known = generator.conditions
+    drawn = known.draw(count, args.seed).vectors() if known else None
+    names = [f"seed-{args.seed:04d}-{index:06d}" for index in range(count)]
+    return Subject(f"seed-{args.seed:04d}-n{count}", names, latents, drawn, generator.draw)
+
+
+def strip(
+    subject: Subject,
+    generator: SavedGenerator,
+    what: Direction | str,
+    strengths: Sequence[float],
+) -> np.ndarray:
+    """Draws faces at each strength, with a progress bar.
+
+    Args:
+        subject: whose faces.
+        generator: that draws them.
+        what: a direction, or the name of a condition.
+        strengths: in standard deviations.
+
+    Returns:
+        uint8, (N, strengths, H, W, C).
+    """
+    columns = []
+    with cli.progress(len(strengths), "Drawing", unit="strength", delay=1, leave=False) as bar:
+        for strength in strengths:
+            edited = directions.Edited(generator, [(what, strength)])
+            columns.append(subject.draw(*edited.moved(subject.latents, subject.conditions)))
+            bar.update()
+    return np.stack(columns, axis=1)
+
+
+def write(args: argparse.Namespace, name: str, subject: Subject, pictures: np.ndarray) -> None:
+    """Writes the strip, and with --separate each picture by itself, and prints the paths.
+
+    Args:
+        args: of the command line.
+        name: of the attribute.
+        subject: whose faces they are.
+        pictures: uint8, (N, strengths, H, W, C).
+    """
+    folder = args.out or (args.source / EDITS if args.source.is_dir() else Path())
+    word = re.sub(r"[^\w=-]", "_", name)
+    grid = images.make_grid(pictures.reshape(-1, *pictures.shape[2:]), columns=pictures.shape[1])
+    print(_write_png(folder / f"{subject.stem}-{word}.png", grid))
+    if args.separate:
+        for stem, row in zip(subject.names, pictures, strict=True):
+            for strength, picture in zip(args.strength, row, strict=True):
+                _write_png(folder / f"{stem}-{word}{strength:+g}.png", picture)
+        print(f"{folder}: {pictures.shape[0] * pictures.shape[1]} separate pictures")
+
+
+def _write_png(path: Path, picture: np.ndarray) -> Path:
+    return drawing.write_beside(path, lambda path: images.write_png(path, picture))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
