@@ -10,7 +10,7 @@ from kerasgan.directions import ATTRIBUTE, FOLDERS, MEASURED, Direction
 from kerasgan.discovery import MEASUREMENTS, Scorer
 from kerasgan.errors import UserError
 from kerasgan.saved import SavedGenerator
-from kerasgan.text import printable
+from kerasgan.text import plural, printable
 
 OTHERS = "--with DIR --without DIR"
 FOUND_BY = {
@@ -97,7 +97,8 @@ class Shelf:
         self.made |= new.keys()
         self.kept |= new
         try:
-            print(f"Kept in {directions.write(self.generator, self.kept)}: {len(self.kept)}")
+            file = directions.write(self.generator, self.kept)
+            print(f"{file}: {plural(len(self.kept), 'direction')}")
         except OSError as error:
             print(f"warning: the directions are not kept: {printable(str(error))}")
 
