@@ -124,7 +124,7 @@ def parse_strengths(text: str) -> list[float]:
     Raises:
         UserError: the text says something else, or a strength is too large.
     """
-    number = r"[-+]?(?:[0-9]{1,3}(?:\.[0-9]{1,3})?|\.[0-9]{1,3})"
+    number = r"[-+]?[0-9]{1,3}(?:\.[0-9]{1,3})?"
     text = text.replace(" ", "")
     if match := re.fullmatch(f"({number})\\.\\.({number})", text):
         first, last = float(match[1]), float(match[2])

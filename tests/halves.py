@@ -1,6 +1,6 @@
 """A tiny generator whose latents are plain to see, and pictures with what it can show.
 
-The first number of a latent is how bright the left half is, the second how bright the right one.
+The first number of a latent is how bright the upper half is, the second how bright the lower one.
 """
 
 import csv
@@ -18,8 +18,8 @@ DIM, SIDE = 6, 16
 def halves(channels=3):
     """What the first two numbers of a latent do, (DIM, SIDE * SIDE * channels)."""
     kernel = np.zeros((DIM, SIDE, SIDE, channels), np.float32)
-    kernel[0, :, : SIDE // 2] = kernel[1, :, SIDE // 2 :] = 0.4
-    kernel[2, : SIDE // 2, :, 0] = 0.05  # a little red above
+    kernel[0, : SIDE // 2] = kernel[1, SIDE // 2 :] = 0.4
+    kernel[2, :, : SIDE // 2, 0] = 0.05  # a little red on the left
     return kernel.reshape(DIM, -1)
 
 
@@ -66,7 +66,7 @@ def pictures(count, seed=0):
     """Noise whose halves are bright or dark, uint8 (N, 16, 16, 3), and which, int8 (N, 2)."""
     rng = np.random.default_rng(seed)
     bright = rng.choice([-1, 1], (count, 2)).astype(np.int8)
-    light = np.repeat(bright[:, None], SIDE // 2, axis=2)[..., None]  # (N, 1, 16, 1)
+    light = np.repeat(bright.astype(int), SIDE // 2, axis=1)[..., None, None]  # (N, 16, 1, 1)
     noise = rng.integers(-30, 30, (count, SIDE, SIDE, 3))
     return (128 + 60 * light + noise).astype(np.uint8), bright
 

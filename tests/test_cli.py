@@ -183,3 +183,16 @@ def test_the_first_rule_that_does_not_hold_is_the_message():
 )
 def test_durations_read_as_a_person_says_them(seconds, words):
     assert cli.duration(seconds) == words
+
+
+def test_a_range_of_negative_numbers_is_a_value():
+    parser = cli.Parser(prog="x")
+    parser.add_argument("place")
+    parser.add_argument("--strength")
+    parser.add_argument("--list", action="store_true")
+    for words in (["r", "--strength", "-3..3"], ["--strength=-3..3", "r"]):
+        assert parser.parse_args(words).strength == "-3..3"
+    assert parser.parse_args(["--strength", "-2,0,1", "--list", "r"]).strength == "-2,0,1"
+    assert parser.parse_args(["--strength", "-2", "r"]).strength == "-2"
+    with pytest.raises(UserError, match="expected one argument"):
+        parser.parse_args(["r", "--strength", "--list"])

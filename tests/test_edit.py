@@ -1,0 +1,341 @@
+"""The command on tiny generators: strips, files, and what users get wrong."""
+
+import functools
+import shutil
+
+import halves
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import contrast, directions, discovery, edit, latents, sample, saved
+from kerasgan.directions import ATTRIBUTE, Direction
+from kerasgan.errors import UserError
+
+DIM = halves.DIM
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return halves.write(tmp_path_factory.mktemp("halves") / "generator.keras")
+
+
+@pytest.fixture
+def run(tmp_path, file):
+    """A folder with a generator and two directions that are at no right angle."""
+    folder = tmp_path / "outputs" / "000-a"
+    folder.mkdir(parents=True)
+    shutil.copy(file, folder / "generator.keras")
+    vectors = {"Upper": [1, 0, 0, 0, 0, 0], "Both": [0.6, 0.8, 0, 0, 0, 0]}
+    known = {
+        name: Direction(name, np.array(vector, np.float32), ATTRIBUTE, 400, 0.9, 0.6)
+        for name, vector in vectors.items()
+    }
+    directions.write(saved.load(folder), known)
+    return folder
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Few samples, few steps, and no network that looks at pictures."""
+    drawn = functools.partial(discovery.draw_samples, count=400)
+    monkeypatch.setattr(discovery, "draw_samples", lambda generator, count=0: drawn(generator))
+    monkeypatch.setattr(
+        discovery, "train_scorer", functools.partial(discovery.train_scorer, steps=60)
+    )
+    monkeypatch.setattr(contrast, "VIEWS", {"pixels": contrast.VIEWS["pixels"]})
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def cut(grid, columns):
+    """A strip to pictures, (N, columns, 16, 16, 3)."""
+    rows = grid.shape[0] // 16
+    return grid.reshape(rows, 16, columns, 16, -1).swapaxes(1, 2)
+
+
+def error_of(capsys):
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("error: ") and "Received: " in error
+    return error
+
+
+def test_a_strip_by_hand(run, capsys):
+    assert edit.main([str(run), "--attribute", "Upper"]) == 0
+    path = run / "edits" / "seed-0000-n8-Upper.png"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["strengths: -3 -2 -1 +0 +1 +2 +3", str(path)]
+    assert lines[0].startswith("Upper: by a classifier") and "right in 90.0%" in lines[0]
+    strip = cut(read(path), 7)
+    assert strip.shape == (8, 7, 16, 16, 3)
+    generator, drawn = saved.load(run), latents.draw(8, DIM, 0)
+    for column, strength in enumerate(range(-3, 4)):
+        moved = directions.move(drawn, np.eye(DIM)[0], strength)
+        np.testing.assert_array_equal(strip[:, column], generator.draw(moved))
+    np.testing.assert_array_equal(strip[:, 3], generator.draw(drawn))
+    upper = strip[:, :, :8].mean(axis=(2, 3, 4))
+    assert (np.diff(upper, axis=1) > 0).all()
+
+
+def test_keep_projects(run):
+    words = [str(run), "--attribute", "Both", "--strength", "2", "-n", "3", "--seed", "5"]
+    assert edit.main(words) == 0
+    assert edit.main([*words, "--keep", "Upper"]) == 0
+    plain, kept = (read(run / "edits" / f"seed-0005-n3-Both{more}.png") for more in ("", "-2"))
+    drawn = latents.draw(3, DIM, 5)
+    generator = saved.load(run)
+    expected = directions.move(drawn, np.eye(DIM)[1], 2)  # what of (3, 4) / 5 leaves the first be
+    np.testing.assert_array_equal(cut(kept, 1)[:, 0], generator.draw(expected))
+    assert not np.array_equal(plain, kept)
+
+
+def test_what_cannot_be_kept(run, capsys):
+    assert edit.main([str(run), "--attribute", "Both", "--keep", "Upper,Both"]) == 2
+    assert "nothing is left of Both" in error_of(capsys)
+    assert edit.main([str(run), "--attribute", "Both", "--keep", "Young"]) == 2
+    assert "Received: Young" in error_of(capsys)
+    assert not (run / "edits").exists()
+
+
+def test_separate_files_are_named_by_strength(run, tmp_path, capsys):
+    out = tmp_path / "new" / "folder"
+    words = [str(run), "--attribute", "Upper", "-n", "2", "--strength", "-1.5,0,2"]
+    assert edit.main([*words, "--separate", "--out", str(out)]) == 0
+    names = [f"seed-0000-{n:06d}-Upper{s}.png" for n in (0, 1) for s in ("-1.5", "+0", "+2")]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "seed-0000-n2-Upper.png"])
+    strip = cut(read(out / "seed-0000-n2-Upper.png"), 3)
+    for name, picture in zip(names, strip.reshape(-1, 16, 16, 3), strict=True):
+        np.testing.assert_array_equal(read(out / name), picture)
+    assert "6 separate pictures" in capsys.readouterr().out
+    assert not (run / "edits").exists()
+
+
+def test_nothing_is_replaced_by_other_pictures(run, tmp_path):
+    words = [str(run), "--attribute", "Upper", "-n", "2", "--out", str(tmp_path / "o")]
+    for strength in ("1", "1", "2"):
+        assert edit.main([*words, "--strength", strength]) == 0
+    names = sorted(path.name for path in (tmp_path / "o").iterdir())
+    assert names == ["seed-0000-n2-Upper-2.png", "seed-0000-n2-Upper.png"]
+
+
+def test_a_file_goes_to_the_current_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert edit.main([str(run / "generator.keras"), "--attribute", "sefa-1", "-n", "1"]) == 0
+    assert read(tmp_path / "seed-0000-n1-sefa-1.png").shape == (16, 7 * 16, 3)
+
+
+def test_a_grey_generator(tmp_path):
+    halves.write(tmp_path / "grey.keras", channels=1)
+    words = [str(tmp_path / "grey.keras"), "--attribute", "sefa-2", "-n", "2"]
+    assert edit.main([*words, "--out", str(tmp_path), "--separate"]) == 0
+    assert read(tmp_path / "seed-0000-n2-sefa-2.png").shape == (32, 7 * 16)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_a_conditional_generator_is_edited_by_its_conditions(tmp_path, classes):
+    path = halves.write_conditional(tmp_path / "generator.keras", classes=classes)
+    assert edit.main([str(tmp_path), "--attribute", "Hat", "--strength", "3"]) == 0
+    generator, drawn = saved.load(path), latents.draw(8, DIM, 0)
+    asked = generator.conditions.draw(8, 0).vectors()
+    asked[:, 1] = 1
+    if classes:
+        asked[:, 0] = 0
+    pictures = cut(read(tmp_path / "edits" / "seed-0000-n8-Hat.png"), 1)[:, 0]
+    np.testing.assert_array_equal(pictures, generator.draw(drawn, asked))
+
+
+def test_a_latents_direction_leaves_conditions_as_they_are(tmp_path):
+    path = halves.write_conditional(tmp_path / "generator.keras")
+    words = [str(tmp_path), "--attribute", "sefa-1", "--keep", "Hat", "--strength", "1"]
+    assert edit.main(words) == 0
+    generator = saved.load(path)
+    vector = directions.components(generator, 1)[0].vector
+    moved = directions.move(latents.draw(8, DIM, 0), vector, 1)
+    pictures = cut(read(tmp_path / "edits" / "seed-0000-n8-sefa-1.png"), 1)[:, 0]
+    conditions = generator.conditions.draw(8, 0).vectors()
+    np.testing.assert_array_equal(pictures, generator.draw(moved, conditions))
+
+
+def test_the_list(run, capsys):
+    assert edit.main([str(run), "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:4] == ["Upper", "400", "90.0%", "0.60"]
+    assert lines[-2:] == [
+        "measured when asked for: turn, mouth-width, brightness",
+        "components: sefa-1 to sefa-6",
+    ]
+    (run / "directions.npz").unlink()
+    assert edit.main([str(run), "--list"]) == 0
+    assert capsys.readouterr().out.startswith("No direction is kept yet.\n")
+
+
+def test_the_list_of_a_set_and_of_conditions(tmp_path, capsys):
+    halves.write_conditional(tmp_path / "generator.keras")
+    assert edit.main([str(tmp_path), "--list", "--data", "built-in"]) == 0
+    out = capsys.readouterr().out
+    assert "conditions: Smiling, Hat\n" in out and "of the pictures: 5_o_Clock_Shadow, " in out
+
+
+def test_attributes_of_a_table(run, tmp_path, quick, capsys):
+    pixels, bright = halves.pictures(200)
+    table = {"Top": bright[:, 0], "Bottom": bright[:, 1]}
+    folder = halves.write_pictures(tmp_path / "set", pixels, table)
+    words = [str(run), "--data", str(folder), "--cache", str(tmp_path / "cache")]
+    assert edit.main([*words, "--attribute", "Top", "--keep", "Bottom"]) == 0
+    assert "directions.npz: 4 directions" in capsys.readouterr().out
+    assert edit.main([str(run), "--attribute", "Bottom"]) == 0  # from now on without pictures
+    assert list(directions.read(saved.load(run))) == ["Upper", "Both", "Top", "Bottom"]
+
+
+def test_two_folders(run, tmp_path, quick, capsys):
+    pixels, bright = halves.pictures(60)
+    for name, sign in (("bright", 1), ("dark", -1)):
+        halves.write_pictures(tmp_path / name, pixels[bright[:, 1] == sign])
+    words = [str(run), "--with", str(tmp_path / "bright"), "--without", str(tmp_path / "dark")]
+    words += ["--cache", str(tmp_path / "cache")]
+    assert edit.main(words) == 0
+    assert (run / "edits" / "seed-0000-n8-bright.png").exists()
+    assert edit.main([*words, "--attribute", "Below"]) == 0
+    known = directions.read(saved.load(run))
+    assert list(known) == ["Upper", "Both", "bright", "Below"] and known["Below"].vector[1] > 0.9
+
+
+def test_samples_are_moved_by_directions(run):
+    words = [str(run), "-n", "4", "--direction", "Upper=2", "--direction", "Both=-1"]
+    assert sample.main(words) == 0
+    vectors = np.eye(DIM)[0], np.array([0.6, 0.8, 0, 0, 0, 0])
+    moved = latents.draw(4, DIM, 0)
+    for vector, strength in zip(vectors, (2, -1), strict=True):
+        moved = directions.move(moved, vector, strength)
+    grid = read(run / "samples" / "seed-0000-n4-Upper=2-Both=-1.png")
+    np.testing.assert_array_equal(cut(grid, 2).reshape(-1, 16, 16, 3), saved.load(run).draw(moved))
+    assert sample.main([str(run), "--direction", "Upper=2", "--interpolate", "2"]) == 0
+    assert (run / "samples" / "seed-0000-n1-Upper=2-walk-2x30.gif").exists()
+
+
+def test_samples_are_steered_by_directions_of_conditions(tmp_path):
+    path = halves.write_conditional(tmp_path / "generator.keras")
+    words = [str(tmp_path), "-n", "1", "--direction", "Hat=3", "--label", "Hat=-1"]
+    assert sample.main(words) == 0
+    generator = saved.load(path)
+    asked = generator.conditions.draw(1, 0, {1: -1}).vectors() * [1, -1]
+    picture = read(tmp_path / "samples" / "seed-0000-n1-Hat=-1-Hat=3.png")
+    expected = generator.draw(latents.draw(1, DIM, 0), asked.astype(np.float32))
+    np.testing.assert_array_equal(picture, expected[0])
+
+
+@pytest.mark.parametrize(
+    ("direction", "fact"),
+    [
+        ("Upper", "Received: Upper"),
+        ("Upper=", "Received: Upper="),
+        ("=2", "Received: =2"),
+        ("Upper=much", "Received: Upper=much"),
+        ("Upper=nan", "Received: Upper=nan"),
+        ("Upper=11", "up to 10 to either side"),
+        ("upper=1", "Received: upper. Near it: Upper"),
+        ("Young=1", "Received: Young. There are: Upper, Both, sefa-1"),
+        ("sefa-99=1", "from sefa-1 to sefa-6"),
+    ],
+)
+def test_a_wrong_direction_of_samples_is_one_line(run, capsys, direction, fact):
+    assert sample.main([str(run), "--direction", direction]) == 2
+    assert fact in error_of(capsys)
+    assert not (run / "samples").exists()
+
+
+def test_a_scale_of_nothing_cannot_be_moved(run, capsys):
+    assert sample.main([str(run), "--direction", "Upper=1", "--scale", "0"]) == 2
+    assert "a --scale above 0" in error_of(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-3..3", [-3, -2, -1, 0, 1, 2, 3]),
+        ("3..1", [3, 2, 1]),
+        ("0..2.5", [0, 1, 2, 2.5]),
+        ("2", [2]),
+        ("-2, 0.5,+1", [-2, 0.5, 1]),
+        ("1..1", [1]),
+    ],
+)
+def test_strengths(text, expected):
+    assert edit.parse_strengths(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "many", "1...3", "..3", "1..", "nan", "inf", "1e3", "1,,2", "-11..0", "3..99"]
+)
+def test_strengths_that_are_none(text):
+    with pytest.raises(UserError, match="`--strength` should be"):
+        edit.parse_strengths(text)
+
+
+@pytest.mark.parametrize(
+    ("flags", "rule"),
+    [
+        ([], "`--attribute` should name what to edit"),
+        (["--attribute", "Upper", "-n", "0"], "`-n` should be at least 1"),
+        (["--attribute", "Upper", "-n", "600"], "A strip should have at most 4096 pictures"),
+        (["--attribute", "Upper", "--seed", "-1"], "`--seed` should be at least 0"),
+        (["--attribute", "Upper", "--strength", "-30..3"], "`--strength` should be up to 10"),
+        (["--attribute", "Upper", "--keep", ""], "name should be"),
+        (["--attribute", "Upper", "--with", "x"], "`--without` should be typed together"),
+        (["--with", "missing", "--without", "missing"], "does not exist"),
+        (["--attribute", "upper"], "Received: upper. Near it: Upper"),
+        (["--attribute", "Young"], "There are: Upper, Both, turn, mouth-width, brightness, sefa-1"),
+        (["--attribute", "sefa-0"], "Received: sefa-0"),
+        (["--attribute", "sefa-7"], "from sefa-1 to sefa-6"),
+        (["--attribute", "Upper", "--out", "FILE"], "`--out` should be a folder"),
+        (["--attribute", "Young", "--data", "missing"], "missing, which does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(run, tmp_path, capsys, monkeypatch, flags, rule):
+    monkeypatch.chdir(tmp_path)
+    flags = [str(run / "generator.keras") if flag == "FILE" else flag for flag in flags]
+    before = sorted(run.iterdir())
+    assert edit.main([str(run), *flags]) == 2
+    assert rule in error_of(capsys)
+    assert sorted(run.iterdir()) == before
+
+
+def test_a_set_without_attributes(run, drawn_faces, tmp_path, capsys):
+    words = [str(run), "--data", str(drawn_faces), "--cache", str(tmp_path / "cache")]
+    assert edit.main([*words, "--attribute", "Smiling"]) == 2
+    error = error_of(capsys)
+    assert "needs pictures with attributes" in error and "--with DIR --without DIR" in error
+
+
+def test_directions_of_another_generator(run, tmp_path, capsys):
+    other = halves.build()
+    other.set_weights([weight / 2 for weight in other.get_weights()])
+    saved.write(run / "generator.keras", other)
+    for words in (["--attribute", "Upper"], ["--list"]):
+        assert edit.main([str(run), *words]) == 2
+        assert "made for other weights" in error_of(capsys)
+    assert sample.main([str(run), "--direction", "Upper=1"]) == 2
+    assert "made for other weights" in error_of(capsys)
+    assert edit.main([str(run), "--attribute", "Upper", "--renew"]) == 2  # nothing to make it of
+    assert "Received: Upper" in error_of(capsys)
+
+
+def test_no_generator(tmp_path, capsys):
+    for path in (tmp_path, tmp_path / "missing.keras"):
+        assert edit.main([str(path), "--attribute", "Smiling"]) == 2
+        assert str(path) in error_of(capsys)
+
+
+def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
+    def stop(self, latents, conditions=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saved.SavedGenerator, "draw", stop)
+    before = sorted(run.iterdir())
+    assert edit.main([str(run), "--attribute", "Upper"]) == 130
+    assert edit.main([str(run), "--attribute", "brightness"]) == 130
+    assert sorted(run.iterdir()) == before
+    assert capsys.readouterr().err == "Stopped.\nStopped.\n"
