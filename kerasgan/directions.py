@@ -167,14 +167,37 @@ class Edited:
         return self.generator.draw(*self.moved(latents, conditions))
 
 
-def read(generator: SavedGenerator) -> dict[str, Direction]:
-    """Reads the directions that are kept beside a generator, by name.
+def places(generator: SavedGenerator, cache: Path | None = None) -> list[Path]:
+    """Returns where a generator's directions are kept, the best place first.
+
+    Args:
+        generator: whose they are.
+        cache: the folder of caches, for a generator beside which nothing can be written; it is not
+            looked at unless given.
+    """
+    beside = [] if generator.file is None else [generator.beside(FILE)]
+    apart = [] if cache is None else [cache / "directions" / f"{generator.fingerprint}.npz"]
+    return beside + apart
+
+
+def read(generator: SavedGenerator, cache: Path | None = None) -> dict[str, Direction]:
+    """Reads the directions that are kept of a generator, by name.
+
+    Args:
+        generator: whose they are.
+        cache: see `places`.
 
     Raises:
-        UserError: the file is damaged, or its directions are for other weights.
+        UserError: a file is damaged, or its directions are for other weights.
     """
-    if generator.file is None or not (file := generator.beside(FILE)).exists():
-        return {}
+    found: dict[str, Direction] = {}
+    for file in places(generator, cache):
+        if file.exists():
+            found |= _read_file(file, generator)
+    return found
+
+
+def _read_file(file: Path, generator: SavedGenerator) -> dict[str, Direction]:
     facts, vectors = _read_members(file)
     try:
         fingerprint, rows = str(facts["generator"]), [dict(row) for row in facts["directions"]]
@@ -189,30 +212,42 @@ def read(generator: SavedGenerator) -> dict[str, Direction]:
     return {direction.name: direction for direction in found}
 
 
-def write(generator: SavedGenerator, known: Mapping[str, Direction]) -> Path:
-    """Writes directions beside their generator, whole or not at all.
+def write(
+    generator: SavedGenerator, known: Mapping[str, Direction], cache: Path | None = None
+) -> Path:
+    """Writes a generator's directions, whole or not at all, in the first place that can be.
 
     Args:
         generator: of a file.
         known: all that are to be kept, by name.
+        cache: see `places`.
 
     Returns:
         The file.
+
+    Raises:
+        OSError: there is no such place.
     """
-    file, rows = generator.beside(FILE), list(known.values())
+    rows = list(known.values())
     facts = {
         "format": FORMAT,
         "generator": generator.fingerprint,
         "directions": [_row(direction) for direction in rows],
     }
-    vectors = [direction.vector for direction in rows]
-    empty = np.zeros((0, generator.latent_dim), np.float32)
+    vectors = np.array([one.vector for one in rows], np.float32).reshape(-1, generator.latent_dim)
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    *others, last = places(generator, cache)
+    for file in others:
+        try:
+            return _write_file(file, vectors, text)
+        except OSError:
+            continue
+    return _write_file(last, vectors, text)
+
+
+def _write_file(file: Path, vectors: np.ndarray, facts: np.ndarray) -> Path:
     with atomic_path(file) as temporary:
-        np.savez_compressed(
-            temporary,
-            vectors=np.stack(vectors) if vectors else empty,
-            facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
-        )
+        np.savez_compressed(temporary, vectors=vectors, facts=facts)
     return file
 
 
@@ -259,12 +294,13 @@ def component_number(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def find(generator: SavedGenerator, name: str) -> Direction | str:
+def find(generator: SavedGenerator, name: str, cache: Path | None = None) -> Direction | str:
     """Finds what a name stands for, of all that needs no making.
 
     Args:
         generator: whose attributes are named.
         name: of a condition, a direction that is kept, or a component.
+        cache: see `places`.
 
     Returns:
         The direction, or the name again where it is a condition's.
@@ -282,7 +318,7 @@ def find(generator: SavedGenerator, name: str) -> Direction | str:
         raise UserError(
             f"A component should be from sefa-1 to sefa-{len(found)}. Received: {name}."
         )
-    known = read(generator)
+    known = read(generator, cache)
     if name in known:
         return known[name]
     names = [*conditions, *known, "sefa-1"]

@@ -1,12 +1,13 @@
 """`python -m kerasgan.edit GENERATOR --attribute Smiling`: faces with more or less of something."""
 
 import argparse
+import itertools
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +16,14 @@ from kerasgan import latents as latent_space
 from kerasgan.directions import MAX_STRENGTH, Direction
 from kerasgan.errors import UserError
 from kerasgan.saved import SavedGenerator
-from kerasgan.text import printable
+from kerasgan.text import plural, printable
 
 if TYPE_CHECKING:
     from kerasgan.shelf import Shelf
 
 COUNT = 8  # samples, unless another number is asked for
+STEPS = 300  # of the search for a picture
+CHANGED = 32.0  # grey levels of an edit, where a picture's own details go
 STRENGTHS = "-3..3"
 MAX_COLUMNS = 41  # of a strip
 MAX_PLACES = 4096  # of a strip: 200 MB at 128x128
@@ -38,7 +41,7 @@ def _command(argv: Sequence[str] | None) -> None:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
     generator = saved.load(args.source)
-    shelf = shelves.Shelf(generator, request_of(generator, args), args.renew)
+    shelf = shelves.Shelf(generator, request_of(generator, args), args.cache, args.renew)
     if args.list:
         print("\n".join(listing(shelf)))
         return
@@ -48,9 +51,13 @@ def _command(argv: Sequence[str] | None) -> None:
     say(shelf, what)
     if isinstance(what, Direction):
         what = what.keeping([other for other in kept if isinstance(other, Direction)])
-    subject = draw_subject(generator, args)
-    print(f"strengths: {' '.join(f'{strength:+g}' for strength in args.strength)}")
-    write(args, name, subject, strip(subject, generator, what, args.strength))
+    subjects: Iterable[Subject] = (
+        find_faces(generator, args) if args.picture else [draw_faces(generator, args)]
+    )
+    columns = [f"{strength:+g}" for strength in args.strength]
+    print(f"strengths: {' '.join(['(the picture)'] * bool(args.picture) + columns)}")
+    for subject in subjects:
+        write(args, name, subject, strip(subject, generator, what, args.strength))
 
 
 def build_parser() -> cli.Parser:
@@ -76,7 +83,12 @@ def build_parser() -> cli.Parser:
     subject = parser.add_mutually_exclusive_group()
     n = subject.add_argument("-n", type=int, metavar="N", help="how many samples to edit")
     cli.unset(n, f"{COUNT}")
-    add("--seed", type=int, default=0, help="of the samples' latents")
+    subject.add_argument("--picture", action="append", metavar="FILE", help="a picture of a face, "
+        "or a folder of some, to edit in the samples' place; may be repeated")  # fmt: skip
+    add("--seed", type=int, default=0, help="of the samples' latents, or of the search for "
+        "pictures")  # fmt: skip
+    add("--steps", type=int, default=STEPS, metavar="N", help="of the search for a picture; more "
+        "come closer")  # fmt: skip
     with_ = add("--with", dest="with_", type=Path, metavar="DIR", help="pictures that have the "
         "attribute, to make its direction of")  # fmt: skip
     cli.unset(with_, "none; its name is the attribute's unless --attribute is there")
@@ -93,6 +105,8 @@ def build_parser() -> cli.Parser:
     add("--renew", action="store_true", help="make anew what is kept of the attributes asked for, "
         "and drop directions of other weights")  # fmt: skip
     add("--separate", action="store_true", help="one PNG for each strength, too")
+    add("--full", action="store_true", help="also put each edited face back into its picture, at "
+        "the picture's own size: NAME-Smiling+3-full.png")  # fmt: skip
     out = add("--out", type=Path, metavar="DIR", help="the folder that the pictures go to")
     cli.unset(out, f"in the run's {EDITS}/; of others, the current folder")
     return parser
@@ -107,6 +121,8 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
     return [
         ("`-n` should be at least 1", args.n, count >= 1),
         ("`--seed` should be at least 0", args.seed, args.seed >= 0),
+        ("`--steps` should be from 2 to 10000", args.steps, 2 <= args.steps <= 10_000),
+        ("`--full` is for --picture", "none", not args.full or args.picture),
         ("`--with` and `--without` should be typed together", args.with_ or args.without, both),
         (
             "`--attribute` should name what to edit; for those there are, type --list",
@@ -166,8 +182,7 @@ def request_of(generator: SavedGenerator, args: argparse.Namespace) -> data.Requ
 
     typed = data.typed_fields(args)
     if "source" in typed:
-        crop = generator.facts.crop
-        return data.Request(**({"crop": crop} if crop in data.CROPS else {}) | typed)
+        return data.Request(**{"crop": crop_of(generator, args), **typed})
     run = Run(args.source)
     if not args.source.is_dir() or not (run.folder / "run.json").exists():
         return None
@@ -212,7 +227,7 @@ def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
     from kerasgan.discovery import square_side
 
     generator = shelf.generator
-    crop = args.crop or (generator.facts.crop if generator.facts.crop in data.CROPS else "auto")
+    crop = crop_of(generator, args)
     options = {"size": square_side(generator), "channels": generator.channels}
     pairs = []
     for folder in (args.with_, args.without):
@@ -235,7 +250,7 @@ def say(shelf: "Shelf", what: Direction | str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Whose faces are edited.
+    """Whose faces are edited, in one strip.
 
     Attributes:
         stem: of the strip's file.
@@ -243,6 +258,8 @@ class Subject:
         latents: float32, (N, D).
         conditions: float32, (N, C), for a generator that has them.
         draw: latents and conditions to pictures, uint8 (N, H, W, C).
+        picture: the user's, uint8 (1, H, W, C), that comes first in the strip.
+        paste: an edited picture, uint8 (H, W, C), into the user's at its own size.
     """
 
     stem: str
@@ -250,9 +267,11 @@ class Subject:
     latents: np.ndarray
     conditions: np.ndarray | None
     draw: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    picture: np.ndarray | None = None
+    paste: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-def draw_subject(generator: SavedGenerator, args: argparse.Namespace) -> Subject:
+def draw_faces(generator: SavedGenerator, args: argparse.Namespace) -> Subject:
     """Draws the samples that are edited."""
     count = COUNT if args.n is None else args.n
     latents = latent_space.draw(count, generator.latent_dim, args.seed)
@@ -260,6 +279,132 @@ def draw_subject(generator: SavedGenerator, args: argparse.Namespace) -> Subject
     drawn = known.draw(count, args.seed).vectors() if known else None
     names = [f"seed-{args.seed:04d}-{index:06d}" for index in range(count)]
     return Subject(f"seed-{args.seed:04d}-n{count}", names, latents, drawn, generator.draw)
+
+
+def find_faces(generator: SavedGenerator, args: argparse.Namespace) -> Iterator[Subject]:
+    """Finds the user's pictures among those that the generator can draw.
+
+    A picture that cannot be used is skipped, and one that fits badly edited, and both are said.
+
+    Raises:
+        UserError: none can be used.
+    """
+    from kerasgan import backend, degradations, encoder, restoration
+    from kerasgan.discovery import square_side
+    from kerasgan.inversion import BATCH, Search
+    from kerasgan.restoration import TASKS, Options
+
+    options = Options(square_side(generator), generator.channels, crop_of(generator, args))
+    skipped: list[str] = []
+    count, items = restoration.open_items(args.picture, args.cache)
+    given = restoration.read_all(
+        items,
+        TASKS["invert"],
+        options,
+        set(),
+        lambda *why: skipped.append(": ".join(map(str, why))),
+    )
+    batches = restoration.batches(given, BATCH)
+    first = next(batches, None)  # before anything that takes long
+    if first is None:
+        raise UserError(
+            "`--picture` should be a picture that can be read and used. Received: "
+            f"{printable('; '.join(skipped))}."
+        )
+    backend.configure(args.seed)
+    search = Search(
+        generator,
+        degradations.identity(),
+        guess=encoder.of(generator, cache=args.cache),
+        likeness=load_likeness(),
+        steps=args.steps,
+        seed=args.seed,
+    )
+    total = -(-count // BATCH) * search.steps
+    with cli.progress(total, "Searching", unit=" steps", leave=False) as bar:
+        for batch in itertools.chain([first], batches):
+            found = search(np.stack([one.reading.known for one in batch]), bar.update)
+            for row, one in enumerate(batch):
+                result = images.to_uint8(found.pictures[row])
+                facts = restoration.figures(one, result, found, row, search.degradation)
+                print(f"{printable(one.name)}: found with {facts['fit_db']:.1f} dB")
+                for doubt in restoration.doubts(facts):
+                    print(f"warning: {printable(one.name)}: {doubt}", file=sys.stderr)
+                yield _subject(search, found, row, one, options)
+    for reason in skipped:
+        print(f"skipped {printable(reason)}", file=sys.stderr)
+
+
+def _subject(search: Any, found: Any, row: int, given: Any, options: Any) -> Subject:
+    """Returns a picture that was found; its features stay as far from what its latent gives."""
+    from kerasgan import codes
+
+    offsets = None if found.offsets is None else found.offsets[row : row + 1]
+    reads = codes.parts(search.generator, found.codes[row : row + 1])
+
+    def draw(latents: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
+        code = latents if conditions is None else np.hstack([latents, conditions])
+        return images.to_uint8(np.asarray(search.draw(code, offsets)))
+
+    return Subject(
+        given.stem,
+        [given.stem],
+        reads[0],
+        reads[1] if len(reads) > 1 else None,
+        draw,
+        given.reading.before[np.newaxis],
+        lambda picture: put_back(given, picture, images.to_uint8(found.pictures[row]), options),
+    )
+
+
+def put_back(given: Any, edited: np.ndarray, found: np.ndarray, options: Any) -> np.ndarray:
+    """Puts an edited face into the picture that it was cut from, at that picture's own size.
+
+    Details that the generator does not draw stay where little is edited, and go where much is.
+
+    Args:
+        given: the picture, as `restoration.read_all` gives it.
+        edited: uint8, (S, S, C).
+        found: likewise, without an edit.
+        options: how it was read.
+
+    Returns:
+        uint8, (H, W, C).
+    """
+    from kerasgan import restoration
+    from kerasgan.data.decode import open_upright, to_channels
+    from kerasgan.data.prepare import fetch_item, pillow_silenced, read_bytes
+
+    pasted, before = (restoration.paste(given, one, options) for one in (edited, found))
+    with pillow_silenced():
+        raw = read_bytes(fetch_item(given.item))
+        own = to_channels(open_upright(raw, None, restoration.SMALLEST).image, options.channels)
+    if own.shape != pasted.shape:  # a picture smaller than the generator's has no more details
+        return pasted
+    change = np.abs(pasted.astype(np.float32) - before).max(axis=-1, keepdims=True)
+    details = own.astype(np.float32) - before
+    mixed = pasted + np.exp(-((change / CHANGED) ** 2)) * details
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def load_likeness() -> Any:
+    """Loads what compares looks, or says that it is not there."""
+    from kerasgan.metrics import perceptual
+
+    try:
+        return perceptual.load()
+    except UserError:
+        print(
+            "Pictures are compared by their pixels alone; by their looks, too, with the extra "
+            "`metrics`. Type: pip install 'kerasgan[metrics]'"
+        )
+        return None
+
+
+def crop_of(generator: SavedGenerator, args: argparse.Namespace) -> str:
+    """Returns how pictures are cut: as asked for, or else as the generator's were."""
+    own = generator.facts.crop
+    return args.crop or (own if own in data.CROPS else "auto")
 
 
 def strip(
@@ -299,13 +444,22 @@ def write(args: argparse.Namespace, name: str, subject: Subject, pictures: np.nd
     """
     folder = args.out or (args.source / EDITS if args.source.is_dir() else Path())
     word = re.sub(r"[^\w=-]", "_", name)
-    grid = images.make_grid(pictures.reshape(-1, *pictures.shape[2:]), columns=pictures.shape[1])
+    shown = pictures
+    if subject.picture is not None:
+        shown = np.concatenate([subject.picture[:, np.newaxis], pictures], axis=1)
+    grid = images.make_grid(shown.reshape(-1, *shown.shape[2:]), columns=shown.shape[1])
     print(_write_png(folder / f"{subject.stem}-{word}.png", grid))
-    if args.separate:
-        for stem, row in zip(subject.names, pictures, strict=True):
-            for strength, picture in zip(args.strength, row, strict=True):
-                _write_png(folder / f"{stem}-{word}{strength:+g}.png", picture)
-        print(f"{folder}: {pictures.shape[0] * pictures.shape[1]} separate pictures")
+    written = 0
+    for stem, row in zip(subject.names, pictures, strict=True):
+        for strength, picture in zip(args.strength, row, strict=True):
+            own = f"{stem}-{word}{strength:+g}"
+            if args.separate:
+                _write_png(folder / f"{own}.png", picture)
+            if args.full and subject.paste:
+                _write_png(folder / f"{own}-full.png", subject.paste(picture))
+            written += args.separate + args.full
+    if written:
+        print(f"{folder}: {plural(written, 'separate picture')}")
 
 
 def _write_png(path: Path, picture: np.ndarray) -> Path:

@@ -198,8 +198,13 @@ def edited(generator: SavedGenerator, asked: Sequence[tuple[str, float]]) -> Dra
     Raises:
         UserError: it has no such directions.
     """
-    edits = [(directions.find(generator, name), strength) for name, strength in asked]
-    return Edited(generator, edits) if edits else generator
+    if not asked:
+        return generator
+    from kerasgan.data import CACHE
+
+    return Edited(
+        generator, [(directions.find(generator, name, CACHE), amount) for name, amount in asked]
+    )
 
 
 def draw_conditions(generator: SavedGenerator, args: argparse.Namespace) -> np.ndarray | None:

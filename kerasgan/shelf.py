@@ -1,7 +1,9 @@
 """The directions of one generator by name: those kept beside it, and others made when asked for."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kerasgan import data, directions, discovery
 from kerasgan.conditions import unknown
@@ -27,6 +29,7 @@ class Shelf:
     Attributes:
         generator: whose directions they are.
         request: which pictures' attributes are known; None for none.
+        cache: the folder of caches, for what cannot be kept beside the generator.
         renew: whether what was kept is made anew as it is asked for.
         kept: all that can be had at once, by name.
         made: the names of what was made since.
@@ -34,13 +37,14 @@ class Shelf:
 
     generator: SavedGenerator
     request: data.Request | None = None
+    cache: Path = data.CACHE
     renew: bool = False
     kept: dict[str, Direction] = field(init=False)
     made: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         try:
-            self.kept = directions.read(self.generator)
+            self.kept = directions.read(self.generator, self.cache)
         except UserError:
             if not self.renew:
                 raise
@@ -97,7 +101,7 @@ class Shelf:
         self.made |= new.keys()
         self.kept |= new
         try:
-            file = directions.write(self.generator, self.kept)
+            file = directions.write(self.generator, self.kept, self.cache)
             print(f"{file}: {plural(len(self.kept), 'direction')}")
         except OSError as error:
             print(f"warning: the directions are not kept: {printable(str(error))}")
@@ -150,19 +154,21 @@ class Shelf:
         size = discovery.square_side(generator)
         pictures = data.load_request(request, size=size, channels=generator.channels)
         print(data.describe(pictures))
-        path = generator.beside(discovery.SCORER)
-        try:
-            scorer = discovery.read_scorer(path, pictures.fingerprint)
-        except UserError:
-            if not self.renew:
-                raise
-            scorer = None
-        if scorer is None:
-            scorer = discovery.train_scorer(pictures)
+        places = [
+            generator.beside(discovery.SCORER),
+            self.cache / "scorers" / f"{pictures.fingerprint[:16]}.keras",
+        ]
+        for place in places:
             try:
-                discovery.write_scorer(path, scorer)
-            except OSError as error:
-                print(f"warning: the classifier is not kept: {printable(str(error))}")
+                if (scorer := discovery.read_scorer(place, pictures.fingerprint)) is not None:
+                    return scorer
+            except UserError as error:
+                print(f"warning: {error} It is made anew.")
+        scorer = discovery.train_scorer(pictures)
+        for place in places:
+            with contextlib.suppress(OSError):
+                discovery.write_scorer(place, scorer)
+                break
         return scorer
 
 
