@@ -339,3 +339,108 @@ def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
     assert edit.main([str(run), "--attribute", "brightness"]) == 130
     assert sorted(run.iterdir()) == before
     assert capsys.readouterr().err == "Stopped.\nStopped.\n"
+
+
+@pytest.fixture
+def searched(run, monkeypatch):
+    """A search that knows the pictures: each comes from the latent (n, 0, ...), n its number."""
+    from kerasgan import encoder, inversion
+
+    asked = []
+
+    class Known(inversion.Search):
+        def __call__(self, known, on_step=None):
+            asked.append(known)
+            found = np.zeros((len(known), DIM), np.float32)
+            found[:, 0] = np.arange(1, len(known) + 1)
+            pictures = np.asarray(self.draw(found))
+            error = np.sqrt(np.mean((pictures - known) ** 2, axis=(1, 2, 3)))
+            return inversion.Found(found, None, pictures, error, error)
+
+    monkeypatch.setattr(inversion, "Search", Known)
+    monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
+    monkeypatch.setattr(edit, "load_likeness", lambda: None)
+    return asked
+
+
+def test_a_picture_is_edited_where_it_was_found(run, tmp_path, searched, capsys):
+    generator = saved.load(run)
+    found = np.eye(1, DIM, dtype=np.float32)
+    Image.fromarray(generator.draw(found)[0]).save(tmp_path / "me.png")
+    words = [str(run), "--attribute", "Both", "--strength", "-1,0,2", "--separate"]
+    out = tmp_path / "out"
+    assert edit.main([*words, "--picture", str(tmp_path / "me.png"), "--out", str(out)]) == 0
+    names = ["me-Both+0.png", "me-Both+2.png", "me-Both-1.png", "me-Both.png"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    strip = cut(read(out / "me-Both.png"), 4)[0]  # the picture itself comes first
+    np.testing.assert_array_equal(strip[0], read(tmp_path / "me.png"))
+    for picture, strength in zip(strip[1:], (-1, 0, 2), strict=True):
+        moved = directions.move(found, np.array([0.6, 0.8, 0, 0, 0, 0]), strength)
+        assert np.abs(picture.astype(int) - generator.draw(moved)[0]).max() <= 1
+        np.testing.assert_array_equal(picture, read(out / f"me-Both{strength:+g}.png"))
+    captured = capsys.readouterr()
+    assert (
+        "strengths: (the picture) -1 +0 +2" in captured.out and "me.png: found with" in captured.out
+    )
+    assert np.abs(searched[0] - (strip[:1] / 127.5 - 1)).max() < 1e-6
+
+
+def test_pictures_of_any_kind_and_those_that_are_none(run, tmp_path, searched, capsys):
+    folder = tmp_path / "mine"
+    pixels, _ = halves.pictures(2)
+    halves.write_pictures(folder, pixels)
+    Image.fromarray(pixels[0]).convert("L").resize((40, 60)).save(folder / "grey.jpg")
+    Image.fromarray(pixels[0]).convert("RGBA").save(folder / "clear.webp")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    Image.fromarray(pixels[1]).save(tmp_path / "000.png")
+    words = [str(run), "--attribute", "Upper", "--strength", "1", "--out", str(tmp_path / "o")]
+    pictures = ["--picture", str(folder), "--picture", str(tmp_path / "000.png")]
+    assert edit.main([*words, *pictures]) == 0
+    stems = ["000", "000-2", "001", "clear", "grey"]  # no name is given twice
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == sorted(
+        f"{stem}-Upper.png" for stem in stems
+    )
+    assert "skipped broken.png: " in capsys.readouterr().err
+
+
+def test_no_picture_that_can_be_used(run, tmp_path, searched, capsys):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    words = [str(run), "--attribute", "Upper", "--out", str(tmp_path / "o")]
+    for name in ("broken.png", "missing.png"):
+        assert edit.main([*words, "--picture", str(tmp_path / name)]) == 2
+        assert name in error_of(capsys)
+    assert not (tmp_path / "o").exists() and not searched
+
+
+def test_the_full_picture_keeps_its_details_where_nothing_is_edited(run, tmp_path, searched):
+    """Noise of a large picture, which a small generator cannot draw, is there at strength 0."""
+    noise = np.random.default_rng(0).integers(100, 156, (64, 64, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "me.png")
+    words = [str(run), "--attribute", "Both", "--strength", "0,-5", "--full"]
+    out = tmp_path / "o"
+    assert edit.main([*words, "--picture", str(tmp_path / "me.png"), "--out", str(out)]) == 0
+    np.testing.assert_array_equal(read(out / "me-Both+0-full.png"), noise)
+    edited = read(out / "me-Both-5-full.png").astype(int)
+    assert edited.shape == noise.shape and (edited - noise)[8:24, 8:56].mean() < -20
+
+
+def test_flags_of_pictures(run, capsys):
+    for flags, rule in (
+        (["--full"], "`--full` is for --picture"),
+        (["--picture", "a.png", "--steps", "1"], "`--steps` should be from 2"),
+        (["--picture", "a.png", "-n", "3"], "not allowed with argument"),
+    ):
+        assert edit.main([str(run), "--attribute", "Upper", *flags]) == 2
+        assert rule in capsys.readouterr().err
+
+
+def test_a_real_search(run, tmp_path, monkeypatch):
+    """All of it once, in a few steps, with an encoder that guesses nothing."""
+    from kerasgan import encoder
+
+    monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
+    monkeypatch.setattr(edit, "load_likeness", lambda: None)
+    Image.fromarray(saved.load(run).draw(latents.draw(1, DIM, 1))[0]).save(tmp_path / "me.png")
+    words = [str(run), "--attribute", "Upper", "--steps", "4", "--out", str(tmp_path / "o")]
+    assert edit.main([*words, "--picture", str(tmp_path / "me.png")]) == 0
+    assert read(tmp_path / "o" / "me-Upper.png").shape == (16, 8 * 16, 3)
