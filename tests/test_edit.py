@@ -414,7 +414,9 @@ def test_no_picture_that_can_be_used(run, tmp_path, searched, capsys):
 
 def test_the_full_picture_keeps_its_details_where_nothing_is_edited(run, tmp_path, searched):
     """Noise of a large picture, which a small generator cannot draw, is there at strength 0."""
-    noise = np.random.default_rng(0).integers(100, 156, (64, 64, 3)).astype(np.uint8)
+    drawn = saved.load(run).draw(np.eye(1, DIM, dtype=np.float32))[0]
+    large = drawn.repeat(4, axis=0).repeat(4, axis=1)
+    noise = (large + np.random.default_rng(0).integers(-20, 20, large.shape)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "me.png")
     words = [str(run), "--attribute", "Both", "--strength", "0,-5", "--full"]
     out = tmp_path / "o"
