@@ -390,8 +390,7 @@ def _direction(row: dict[str, Any], vector: np.ndarray) -> Direction:
     if not abs(length - 1) < 1e-3:
         raise ValueError(f"a vector of length {length}")
     numbers = [None if row[key] is None else float(row[key]) for key in ("accuracy", "fit")]
-    name = check_name(str(row["name"]))
-    return Direction(name, vector, str(row["kind"]), int(row["samples"]), *numbers)
+    return Direction(str(row["name"]), vector, str(row["kind"]), int(row["samples"]), *numbers)
 
 
 def _read_members(file: Path) -> tuple[dict[str, Any], np.ndarray]:

@@ -36,15 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: Sequence[str] | None) -> None:
-    from kerasgan import shelf as shelves
-
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
+    from kerasgan import backend
+    from kerasgan import shelf as shelves
+
     generator = saved.load(args.source)
     shelf = shelves.Shelf(generator, request_of(generator, args), args.cache, args.renew)
     if args.list:
         print("\n".join(listing(shelf)))
         return
+    backend.configure(args.seed)
+    reader = Reader(generator, args) if args.picture else None  # before anything that takes long
     name = args.attribute or args.with_.name
     what = make(shelf, name, args) if args.with_ else shelf.find(name)
     kept = [shelf.find(other) for other in args.keep or ()]
@@ -52,10 +55,10 @@ def _command(argv: Sequence[str] | None) -> None:
     if isinstance(what, Direction):
         what = what.keeping([other for other in kept if isinstance(other, Direction)])
     subjects: Iterable[Subject] = (
-        find_faces(generator, args) if args.picture else [draw_faces(generator, args)]
+        find_faces(generator, reader, args) if reader else [draw_faces(generator, args)]
     )
     columns = [f"{strength:+g}" for strength in args.strength]
-    print(f"strengths: {' '.join(['(the picture)'] * bool(args.picture) + columns)}")
+    print(f"strengths: {' '.join(['(the picture)'] * bool(reader) + columns)}")
     for subject in subjects:
         write(args, name, subject, strip(subject, generator, what, args.strength))
 
@@ -79,7 +82,7 @@ def build_parser() -> cli.Parser:
         f"in standard deviations, up to {MAX_STRENGTH:g}")  # fmt: skip
     cli.unset(strengths, STRENGTHS)
     add("--keep", type=cli.value(parse_names), metavar="NAMES", help="other attributes that should "
-        "stay, with commas: Male,Young")  # fmt: skip
+        "stay, with commas: Male,Young; brightness,turn hold light and pose")  # fmt: skip
     subject = parser.add_mutually_exclusive_group()
     n = subject.add_argument("-n", type=int, metavar="N", help="how many samples to edit")
     cli.unset(n, f"{COUNT}")
@@ -183,8 +186,8 @@ def request_of(generator: SavedGenerator, args: argparse.Namespace) -> data.Requ
     typed = data.typed_fields(args)
     if "source" in typed:
         return data.Request(**{"crop": crop_of(generator, args), **typed})
-    run = Run(args.source)
-    if not args.source.is_dir() or not (run.folder / "run.json").exists():
+    run = Run(args.source if args.source.is_dir() else args.source.parent)
+    if not (run.folder / "run.json").exists():
         return None
     try:
         return run.read_request(typed)
@@ -281,37 +284,59 @@ def draw_faces(generator: SavedGenerator, args: argparse.Namespace) -> Subject:
     return Subject(f"seed-{args.seed:04d}-n{count}", names, latents, drawn, generator.draw)
 
 
-def find_faces(generator: SavedGenerator, args: argparse.Namespace) -> Iterator[Subject]:
-    """Finds the user's pictures among those that the generator can draw.
+class Reader:
+    """Reads the user's pictures, the first few of them at once.
 
-    A picture that cannot be used is skipped, and one that fits badly edited, and both are said.
+    Args:
+        generator: whose pictures they are to be like.
+        args: of the command line.
+
+    Attributes:
+        options: how they are read.
+        count: how many pictures there are, those that cannot be used among them.
+        skipped: those that could not be used, so far.
 
     Raises:
         UserError: none can be used.
     """
-    from kerasgan import backend, degradations, encoder, restoration
-    from kerasgan.discovery import square_side
-    from kerasgan.inversion import BATCH, Search
-    from kerasgan.restoration import TASKS, Options
 
-    options = Options(square_side(generator), generator.channels, crop_of(generator, args))
-    skipped: list[str] = []
-    count, items = restoration.open_items(args.picture, args.cache)
-    given = restoration.read_all(
-        items,
-        TASKS["invert"],
-        options,
-        set(),
-        lambda *why: skipped.append(": ".join(map(str, why))),
-    )
-    batches = restoration.batches(given, BATCH)
-    first = next(batches, None)  # before anything that takes long
-    if first is None:
-        raise UserError(
-            "`--picture` should be a picture that can be read and used. Received: "
-            f"{printable('; '.join(skipped))}."
-        )
-    backend.configure(args.seed)
+    def __init__(self, generator: SavedGenerator, args: argparse.Namespace) -> None:
+        from kerasgan import restoration
+        from kerasgan.discovery import square_side
+        from kerasgan.inversion import BATCH
+
+        side, crop = square_side(generator), crop_of(generator, args)
+        self.options = restoration.Options(side, generator.channels, crop)
+        self.skipped: list[str] = []
+        self.count, items = restoration.open_items(args.picture, args.cache)
+        task = restoration.TASKS["invert"]
+        given = restoration.read_all(items, task, self.options, set(), self._skip)
+        self._batches = restoration.batches(given, BATCH)
+        first = next(self._batches, None)
+        if first is None:
+            raise UserError(
+                "`--picture` should be a picture that can be read and used. Received: "
+                f"{printable('; '.join(self.skipped))}."
+            )
+        self._first = first
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return itertools.chain([self._first], self._batches)
+
+    def _skip(self, name: str, why: object) -> None:
+        self.skipped.append(f"{name}: {why}")
+
+
+def find_faces(
+    generator: SavedGenerator, reader: Reader, args: argparse.Namespace
+) -> Iterator[Subject]:
+    """Finds the user's pictures among those that the generator can draw.
+
+    A picture that cannot be used is skipped, and one that fits badly is edited, and both are said.
+    """
+    from kerasgan import degradations, encoder, restoration
+    from kerasgan.inversion import BATCH, Search
+
     search = Search(
         generator,
         degradations.identity(),
@@ -320,9 +345,9 @@ def find_faces(generator: SavedGenerator, args: argparse.Namespace) -> Iterator[
         steps=args.steps,
         seed=args.seed,
     )
-    total = -(-count // BATCH) * search.steps
+    total = -(-reader.count // BATCH) * search.steps
     with cli.progress(total, "Searching", unit=" steps", leave=False) as bar:
-        for batch in itertools.chain([first], batches):
+        for batch in reader:
             found = search(np.stack([one.reading.known for one in batch]), bar.update)
             for row, one in enumerate(batch):
                 result = images.to_uint8(found.pictures[row])
@@ -330,8 +355,8 @@ def find_faces(generator: SavedGenerator, args: argparse.Namespace) -> Iterator[
                 print(f"{printable(one.name)}: found with {facts['fit_db']:.1f} dB")
                 for doubt in restoration.doubts(facts):
                     print(f"warning: {printable(one.name)}: {doubt}", file=sys.stderr)
-                yield _subject(search, found, row, one, options)
-    for reason in skipped:
+                yield _subject(search, found, row, one, reader.options)
+    for reason in reader.skipped:
         print(f"skipped {printable(reason)}", file=sys.stderr)
 
 

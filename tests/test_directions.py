@@ -239,3 +239,30 @@ def test_names(generator):
     for name in ("", "  ", "a,b", "a\nb", "a" * 101):
         with pytest.raises(UserError, match="name should be"):
             directions.check_name(name)
+
+
+def test_where_nothing_can_be_written_the_folder_of_caches_serves(generator, tmp_path, monkeypatch):
+    """As beside a generator that is installed. What is beside it is there as well."""
+    directions.write(generator, {"a": axis(0)})
+    beside, cache = generator.beside("directions.npz"), tmp_path / "cache"
+    written = directions.atomic_path
+
+    def refuse(path):
+        if path == beside:
+            raise PermissionError(13, "Permission denied")
+        return written(path)
+
+    monkeypatch.setattr(directions, "atomic_path", refuse)
+    with pytest.raises(OSError):
+        directions.write(generator, {"b": axis(1, "b")})
+    place = directions.write(generator, {"b": axis(1, "b")}, cache)
+    assert place.is_relative_to(cache) and generator.fingerprint in place.name
+    assert list(directions.read(generator)) == ["a"]
+    assert list(directions.read(generator, cache)) == ["a", "b"]
+    assert directions.find(generator, "b", cache).name == "b"
+
+
+def test_any_name_of_a_table_comes_back(generator):
+    name = "a, b\n" + "c" * 200
+    directions.write(generator, {name: axis(0, name)})
+    assert list(directions.read(generator)) == [name]

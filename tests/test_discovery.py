@@ -242,12 +242,12 @@ def test_two_folders(own, tmp_path, quick, capsys):
             Shelf(own).from_folders(name, *pair)
 
 
-def test_a_folder_that_may_not_be_written_to(own, quick, monkeypatch, capsys):
+def test_a_folder_that_may_not_be_written_to(own, tmp_path, quick, monkeypatch, capsys):
     def refuse(*_):
         raise OSError("read-only")
 
     monkeypatch.setattr(directions, "write", refuse)
-    shelf = Shelf(own)
+    shelf = Shelf(own, cache=tmp_path / "cache")
     assert shelf.find("brightness") is shelf.find("brightness")
     assert "warning: the directions are not kept: read-only" in capsys.readouterr().out
 

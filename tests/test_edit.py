@@ -1,6 +1,7 @@
 """The command on tiny generators: strips, files, and what users get wrong."""
 
 import functools
+import json
 import shutil
 
 import halves
@@ -446,3 +447,32 @@ def test_a_real_search(run, tmp_path, monkeypatch):
     words = [str(run), "--attribute", "Upper", "--steps", "4", "--out", str(tmp_path / "o")]
     assert edit.main([*words, "--picture", str(tmp_path / "me.png")]) == 0
     assert read(tmp_path / "o" / "me-Upper.png").shape == (16, 8 * 16, 3)
+
+
+def test_pictures_are_read_before_anything_that_takes_long(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.delattr(discovery, "draw_samples")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    words = [str(run), "--attribute", "brightness", "--picture", str(tmp_path / "broken.png")]
+    assert edit.main(words) == 2
+    assert "broken.png" in error_of(capsys)
+
+
+def test_a_run_names_its_own_pictures(run, tmp_path, capsys):
+    """Also for another generator of the run; and one from elsewhere has to be told."""
+    facts = {
+        "source": "built-in",
+        "limit": 4,
+        "crop": "none",
+        "seed": 0,
+        "fingerprint": "",
+        "count": 4,
+    }
+    (run / "run.json").write_text(json.dumps({"data": facts}))
+    halves.write(run / "generator-best.keras")
+    for place in (run, run / "generator-best.keras"):
+        assert edit.main([str(place), "--list"]) == 0
+        assert "of the pictures: 5_o_Clock_Shadow, " in capsys.readouterr().out
+    (run / "run.json").write_text(json.dumps({"data": facts | {"source": "/somewhere/else"}}))
+    assert edit.main([str(run), "--attribute", "Young"]) == 2
+    captured = capsys.readouterr()
+    assert "Type --data SOURCE" in captured.out and "Received: Young" in captured.err
