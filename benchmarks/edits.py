@@ -28,7 +28,6 @@ from kerasgan.saved import SavedGenerator
 
 STRENGTH = 3.0
 KNOWN = 0.8  # accuracy of a scorer from which on its attribute counts among the others
-CONFLICTING = 0.5  # cosine of two directions that are of one thing, such as a beard and Male
 ATTRIBUTES = "Smiling,Eyeglasses,Male,Blond_Hair"
 
 # Pictures, uint8 (N, H, W, C), to whether each has each attribute, bool (N, A).
@@ -136,14 +135,6 @@ def measure(
     }
 
 
-def kept_with(
-    direction: Direction, found: dict[str, Direction], names: Sequence[str]
-) -> list[Direction]:
-    """Returns the other directions that a person would name behind --keep."""
-    others = [found[name] for name in names if name != direction.name]
-    return [one for one in others if abs(float(one.vector @ direction.vector)) < CONFLICTING]
-
-
 def report(argv: Sequence[str] | None = None) -> None:
     """Prints a row for each attribute, without projection and with it."""
     parser = cli.Parser(description=(__doc__ or "").partition("\n")[0])
@@ -152,7 +143,8 @@ def report(argv: Sequence[str] | None = None) -> None:
     add("--data", metavar="SOURCE", help="pictures with attributes")
     add("--pair", action="append", metavar="NAME=DIR,DIR", help="pictures with and without")
     add("--attributes", default=ATTRIBUTES, help="which of --data, with commas")
-    add("--keep", help="what is kept, with commas; the others that both scorers know if left out")
+    add("--keep", type=lambda text: text.split(","), help="what is kept, with commas; the other "
+        "attributes of the table if left out")  # fmt: skip
     add("--limit", type=int, help="the first N pictures of --data only")
     add("--cache", type=Path, default=data.CACHE)
     add("--count", type=int, default=512, help="samples")
@@ -175,16 +167,13 @@ def report(argv: Sequence[str] | None = None) -> None:
     print("| attribute | kept by projection | samples without it | gained | lost | turned over | "
           "others kept |\n|---|---|---|---|---|---|---|")  # fmt: skip
     for name in wanted:
-        if args.keep:
-            others = [one for one in args.keep.split(",") if one != name]
-            found |= measurements(generator, others, found)
-            keep = [found[other] for other in others]
-        else:
-            keep = kept_with(found[name], found, names)
+        others = [one for one in (args.keep or wanted) if one != name]
+        found |= measurements(generator, others, found)
+        keep = [found[other] for other in others]
         for kept in ([], keep):
             edited = dataclasses.replace(found[name]).keeping(kept)
             row = measure(generator, edited, names.index(name), judge, args.count)
-            words = f"{len(kept)}" if len(kept) > 3 else ", ".join(one.name for one in kept)
+            words = ", ".join(one.name for one in kept)
             print(
                 f"| {name} | {words or 'none'} | {row['without']:.0f} | {row['gained']:.1%} | "
                 f"{row['lost']:.1%} | {row['turned']:.1%} | {row['kept']:.1%} |"
