@@ -1,6 +1,7 @@
 """`python -m kerasgan.edit GENERATOR --attribute Smiling`: faces with more or less of something."""
 
 import argparse
+import contextlib
 import itertools
 import re
 import sys
@@ -47,11 +48,23 @@ def _command(argv: Sequence[str] | None) -> None:
         print("\n".join(listing(shelf)))
         return
     backend.configure(args.seed)
-    reader = Reader(generator, args) if args.picture else None  # before anything that takes long
-    name = args.attribute or args.with_.name
+    with contextlib.ExitStack() as stack:  # pictures are opened before anything that takes long
+        reader = Reader(generator, args, stack) if args.picture else None
+        edit(shelf, reader, args)
+
+
+def edit(shelf: "Shelf", reader: "Reader | None", args: argparse.Namespace) -> None:
+    """Finds or makes the direction, draws the strips, and writes them.
+
+    Args:
+        shelf: the generator's directions.
+        reader: of the user's pictures; samples are edited without one.
+        args: of the command line.
+    """
+    generator, name = shelf.generator, args.attribute or args.with_.name
     what = make(shelf, name, args) if args.with_ else shelf.find(name)
     kept = [shelf.find(other) for other in args.keep or ()]
-    say(shelf, what)
+    say(what)
     if isinstance(what, Direction):
         what = what.keeping([other for other in kept if isinstance(other, Direction)])
     subjects: Iterable[Subject] = (
@@ -240,7 +253,7 @@ def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
     return shelf.from_folders(name, *pairs)
 
 
-def say(shelf: "Shelf", what: Direction | str) -> None:
+def say(what: Direction | str) -> None:
     """Says how the direction was found, and what speaks against trusting it."""
     from kerasgan import discovery
     from kerasgan.shelf import describe
@@ -290,6 +303,7 @@ class Reader:
     Args:
         generator: whose pictures they are to be like.
         args: of the command line.
+        stack: closes what the pictures are read from.
 
     Attributes:
         options: how they are read.
@@ -300,7 +314,9 @@ class Reader:
         UserError: none can be used.
     """
 
-    def __init__(self, generator: SavedGenerator, args: argparse.Namespace) -> None:
+    def __init__(
+        self, generator: SavedGenerator, args: argparse.Namespace, stack: contextlib.ExitStack
+    ) -> None:
         from kerasgan import restoration
         from kerasgan.discovery import square_side
         from kerasgan.inversion import BATCH
@@ -308,7 +324,8 @@ class Reader:
         side, crop = square_side(generator), crop_of(generator, args)
         self.options = restoration.Options(side, generator.channels, crop)
         self.skipped: list[str] = []
-        self.count, items = restoration.open_items(args.picture, args.cache)
+        opened = restoration.opened(args.picture, args.cache)
+        self.count, items = stack.enter_context(opened)
         task = restoration.TASKS["invert"]
         given = restoration.read_all(items, task, self.options, set(), self._skip)
         self._batches = restoration.batches(given, BATCH)
