@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasgan import cli, conditions, data, directions, drawing, images, saved
+from kerasgan import cli, conditions, data, directions, drawing, images, pretrained, saved
 from kerasgan import latents as latent_space
 from kerasgan.directions import MAX_STRENGTH, Direction
 from kerasgan.errors import UserError
@@ -84,9 +84,9 @@ def build_parser() -> cli.Parser:
         epilog="The first edit by an attribute trains a classifier, in minutes, and keeps it and "
         "all the directions that it finds beside the generator.",
     )
-    add = parser.add_argument
+    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
     add("source", type=Path, metavar="GENERATOR", help="a run, the .keras file of any generator, "
-        "or the name of one that comes along")  # fmt: skip
+        f"or the name of one that comes along: {known}")  # fmt: skip
     add("--attribute", metavar="NAME", help="what to edit: a condition of the generator, an "
         "attribute of its training set, turn, mouth-width or brightness, which are measured, or "
         "sefa-1, sefa-2, ..., what changes the generator most")  # fmt: skip
@@ -199,9 +199,9 @@ def request_of(generator: SavedGenerator, args: argparse.Namespace) -> data.Requ
     typed = data.typed_fields(args)
     if "source" in typed:
         return data.Request(**{"crop": crop_of(generator, args), **typed})
-    run = Run(args.source if args.source.is_dir() else args.source.parent)
-    if not (run.folder / "run.json").exists():
+    if generator.file is None or not generator.file.with_name("run.json").exists():
         return None
+    run = Run(generator.file.parent)
     try:
         return run.read_request(typed)
     except UserError as error:
@@ -293,8 +293,9 @@ def draw_faces(generator: SavedGenerator, args: argparse.Namespace) -> Subject:
     latents = latent_space.draw(count, generator.latent_dim, args.seed)
     known = generator.conditions
     drawn = known.draw(count, args.seed).vectors() if known else None
-    names = [f"seed-{args.seed:04d}-{index:06d}" for index in range(count)]
-    return Subject(f"seed-{args.seed:04d}-n{count}", names, latents, drawn, generator.draw)
+    stem = f"{'' if args.source.is_dir() else f'{args.source.stem}-'}seed-{args.seed:04d}"
+    names = [f"{stem}-{index:06d}" for index in range(count)]
+    return Subject(f"{stem}-n{count}", names, latents, drawn, generator.draw)
 
 
 class Reader:

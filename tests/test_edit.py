@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import contrast, directions, discovery, edit, latents, sample, saved
+from kerasgan import contrast, directions, discovery, edit, latents, pretrained, sample, saved
 from kerasgan.directions import ATTRIBUTE, Direction
 from kerasgan.errors import UserError
 
@@ -125,14 +125,14 @@ def test_nothing_is_replaced_by_other_pictures(run, tmp_path):
 def test_a_file_goes_to_the_current_folder(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert edit.main([str(run / "generator.keras"), "--attribute", "sefa-1", "-n", "1"]) == 0
-    assert read(tmp_path / "seed-0000-n1-sefa-1.png").shape == (16, 7 * 16, 3)
+    assert read(tmp_path / "generator-seed-0000-n1-sefa-1.png").shape == (16, 7 * 16, 3)
 
 
 def test_a_grey_generator(tmp_path):
     halves.write(tmp_path / "grey.keras", channels=1)
     words = [str(tmp_path / "grey.keras"), "--attribute", "sefa-2", "-n", "2"]
     assert edit.main([*words, "--out", str(tmp_path), "--separate"]) == 0
-    assert read(tmp_path / "seed-0000-n2-sefa-2.png").shape == (32, 7 * 16)
+    assert read(tmp_path / "grey-seed-0000-n2-sefa-2.png").shape == (32, 7 * 16)
 
 
 @pytest.mark.parametrize("classes", [False, True])
@@ -476,3 +476,58 @@ def test_a_run_names_its_own_pictures(run, tmp_path, capsys):
     assert edit.main([str(run), "--attribute", "Young"]) == 2
     captured = capsys.readouterr()
     assert "Type --data SOURCE" in captured.out and "Received: Young" in captured.err
+
+
+def test_a_generator_that_comes_along(tmp_path, quick, monkeypatch, capsys):
+    """It is not the run that the current folder happens to be, and may not be written beside."""
+    home, here = tmp_path / "installed", tmp_path / "here"
+    (home / "tiny").mkdir(parents=True)
+    here.mkdir()
+    halves.write(home / "tiny" / "generator.keras")
+    (home / "tiny" / "README.md").write_text("A card.")
+    (here / "run.json").write_text("{}")
+    monkeypatch.setattr(pretrained, "FOLDER", home)
+    monkeypatch.chdir(here)
+    whole = directions.atomic_path
+
+    def refuse(path):
+        if home in path.parents:
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(directions, "atomic_path", refuse)
+    assert edit.main(["tiny", "--attribute", "brightness", "-n", "1"]) == 0
+    assert read(here / "tiny-seed-0000-n1-brightness.png").shape == (16, 7 * 16, 3)
+    assert len(list((home / "tiny").iterdir())) == 2
+    assert sample.main(["tiny", "-n", "1", "--direction", "brightness=2"]) == 0
+    assert edit.main(["tiny", "--attribute", "Smiling"]) == 2
+    assert "There are: brightness, turn" in error_of(capsys)
+    assert "comes along: tiny" in " ".join(edit.build_parser().format_help().split())
+
+
+def test_pictures_of_a_conditional_generator_are_edited_by_conditions(
+    tmp_path, searched, monkeypatch
+):
+    """The condition that was found is the one that is moved."""
+    from kerasgan import inversion
+
+    halves.write_conditional(tmp_path / "generator.keras")
+
+    def with_conditions(self, pictures, on_step=None):
+        found = np.zeros((len(pictures), DIM + 2), np.float32)
+        found[:, DIM:] = [-0.5, 1]
+        drawn = np.asarray(self.draw(found))
+        return inversion.Found(found, None, drawn, np.ones(len(found)), np.ones(len(found)))
+
+    monkeypatch.setattr(inversion.Search, "__call__", with_conditions)
+    pixels, _ = halves.pictures(1)
+    Image.fromarray(pixels[0]).save(tmp_path / "me.png")
+    words = [str(tmp_path), "--attribute", "Smiling", "--strength", "0,3"]
+    assert edit.main([*words, "--picture", str(tmp_path / "me.png")]) == 0
+    strip = cut(read(tmp_path / "edits" / "me-Smiling.png"), 3)[0]
+    generator = saved.load(tmp_path)
+    for picture, smiling in zip(strip[1:], (-0.5, 1), strict=True):
+        expected = generator.draw(
+            np.zeros((1, DIM), np.float32), np.array([[smiling, 1]], np.float32)
+        )
+        assert np.abs(picture.astype(int) - expected[0]).max() <= 1
