@@ -42,7 +42,7 @@ def _command(argv: Sequence[str] | None) -> None:
     from kerasgan import backend
     from kerasgan import shelf as shelves
 
-    generator = saved.load(args.source)
+    generator = saved.load(args.source, args.range)
     shelf = shelves.Shelf(generator, request_of(generator, args), args.cache, args.renew)
     if args.list:
         print("\n".join(listing(shelf)))
@@ -85,8 +85,8 @@ def build_parser() -> cli.Parser:
         "all the directions that it finds beside the generator.",
     )
     add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
-    add("source", type=Path, metavar="GENERATOR", help="a run, the .keras file of any generator, "
-        f"or the name of one that comes along: {known}")  # fmt: skip
+    add("source", type=cli.path, metavar="GENERATOR", help="a run, the .keras file of any "
+        f"generator, or the name of one that comes along: {known}")  # fmt: skip
     add("--attribute", metavar="NAME", help="what to edit: a condition of the generator, an "
         "attribute of its training set, turn, mouth-width or brightness, which are measured, or "
         "sefa-1, sefa-2, ..., what changes the generator most")  # fmt: skip
@@ -105,17 +105,18 @@ def build_parser() -> cli.Parser:
         "pictures")  # fmt: skip
     add("--steps", type=int, default=STEPS, metavar="N", help="of the search for a picture; more "
         "come closer")  # fmt: skip
-    with_ = add("--with", dest="with_", type=Path, metavar="DIR", help="pictures that have the "
+    with_ = add("--with", dest="with_", type=cli.path, metavar="DIR", help="pictures that have the "
         "attribute, to make its direction of")  # fmt: skip
     cli.unset(with_, "none; its name is the attribute's unless --attribute is there")
-    add("--without", type=Path, metavar="DIR", help="pictures that have it not")
-    pictures = add("--data", metavar="SOURCE", help="pictures with attributes to learn from")
+    add("--without", type=cli.path, metavar="DIR", help="pictures that have it not")
+    pictures = add("--data", metavar="SOURCE", action="append", help="pictures with attributes to "
+        "learn from; several times: all of them")  # fmt: skip
     cli.unset(pictures, "those of the run")
     limit = add("--limit", type=int, metavar="N", help="use the first N of them only")
     cli.unset(limit, "as the run did, or all of --data")
     crop = add("--crop", choices=data.CROPS, help="cut of all pictures")
     cli.unset(crop, "as the generator was trained")
-    add("--cache", type=Path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
+    add("--cache", type=cli.path, metavar="DIR", default=data.CACHE, help="where prepared pictures "
         "are kept")  # fmt: skip
     add("--list", action="store_true", help="list the attributes that can be edited")
     add("--renew", action="store_true", help="make anew what is kept of the attributes asked for, "
@@ -123,8 +124,9 @@ def build_parser() -> cli.Parser:
     add("--separate", action="store_true", help="one PNG for each strength, too")
     add("--full", action="store_true", help="also put each edited face back into its picture, at "
         "the picture's own size: NAME-Smiling+3-full.png")  # fmt: skip
-    out = add("--out", type=Path, metavar="DIR", help="the folder that the pictures go to")
+    out = add("--out", type=cli.path, metavar="DIR", help="the folder that the pictures go to")
     cli.unset(out, f"in the run's {EDITS}/; of others, the current folder")
+    saved.add_range_flag(parser)
     return parser
 
 
@@ -244,11 +246,11 @@ def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
 
     generator = shelf.generator
     crop = crop_of(generator, args)
-    options = {"size": square_side(generator), "channels": generator.channels}
+    side = square_side(generator)
     pairs = []
     for folder in (args.with_, args.without):
         request = data.Request(str(folder), crop=crop, cache=args.cache)
-        pairs.append(data.load_request(request, **options))
+        pairs.append(data.load_request(request, size=side, channels=generator.channels))
         print(data.describe(pairs[-1]))
     return shelf.from_folders(name, *pairs)
 
@@ -421,7 +423,7 @@ def put_back(given: Any, edited: np.ndarray, found: np.ndarray, options: Any) ->
     pasted, before = (restoration.paste(given, one, options) for one in (edited, found))
     with pillow_silenced():
         raw = read_bytes(fetch_item(given.item))
-        own = to_channels(open_upright(raw, None, restoration.SMALLEST).image, options.channels)
+        own = to_channels(open_upright(raw).image, options.channels)
     if own.shape != pasted.shape:  # a picture smaller than the generator's has no more details
         return pasted
     change = np.abs(pasted.astype(np.float32) - before).max(axis=-1, keepdims=True)
@@ -439,7 +441,7 @@ def load_likeness() -> Any:
     except UserError:
         print(
             "Pictures are compared by their pixels alone; by their looks, too, with the extra "
-            "`metrics`. Type: pip install 'kerasgan[metrics]'"
+            '`metrics`. Type: pip install "kerasgan[metrics]"'
         )
         return None
 

