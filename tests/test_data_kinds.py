@@ -92,6 +92,7 @@ OTHERS = {  # name: content, all of it no picture
     "weights.xyz": bytes(range(256)),
     "__MACOSX/a.jpg": b"\0\5\x16\7",
     "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg": saved("JPEG"),
+    "CelebAMask-HQ-mask-anno/0/00000_hair.png": saved("PNG", bilevel()),
 }
 
 

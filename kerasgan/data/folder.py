@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasgan.data.kinds import BEGINS, SYSTEM_FOLDERS, kind_of, looks_like_picture, why_not
+from kerasgan.data.kinds import BEGINS, PASSED_OVER, kind_of, looks_like_picture, why_not
 from kerasgan.data.known import Known, find_known
 from kerasgan.data.own import EXPORT, is_export, is_own_file, is_own_folder
 from kerasgan.data.rows import (
@@ -310,7 +310,7 @@ def _is_picture(item: os.DirEntry[str]) -> bool:
 
 
 def _is_visible_folder(item: os.DirEntry[str]) -> bool:
-    hidden = item.name.startswith(".") or item.name in SYSTEM_FOLDERS
+    hidden = item.name.startswith(".") or item.name in PASSED_OVER
     return not hidden and _is_folder(item)
 
 

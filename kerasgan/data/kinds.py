@@ -44,8 +44,11 @@ PICTURES = frozenset(f".{word}" for word in READ.split())
 LOOK_ALIKES = {f".{word}": why for words, why in NOT_READ.items() for word in words.split()}
 OTHER_FILES = frozenset(f".{word}" for word in OTHERS.split())
 
-# Folders that systems make: small copies of pictures, halves of files, what was thrown away.
-SYSTEM_FOLDERS = frozenset(["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"])
+# Folders of no pictures to learn from: what systems make, small copies, halves of files and what
+# was thrown away; and CelebAMask-HQ's masks of the faces' parts.
+PASSED_OVER = frozenset(
+    ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "CelebAMask-HQ-mask-anno"]
+)
 
 BEGINS = 256  # bytes that tell what a file is
 HEIC_BRANDS = rb"hei[cxms]|hev[cxms]|mif[12]|msf1"
@@ -106,8 +109,8 @@ def endings_of(why: str) -> tuple[str, ...]:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a part of a path begins with a dot, or is a folder that systems make."""
-    return any(part.startswith(".") or part in SYSTEM_FOLDERS for part in path.split("/"))
+    """Whether a part of a path begins with a dot, or is a folder of no pictures to learn from."""
+    return any(part.startswith(".") or part in PASSED_OVER for part in path.split("/"))
 
 
 def kind_of(begins: bytes) -> str | None:
