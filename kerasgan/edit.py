@@ -16,8 +16,9 @@ from kerasgan import cli, conditions, data, directions, drawing, images, pretrai
 from kerasgan import latents as latent_space
 from kerasgan.directions import MAX_STRENGTH, Direction
 from kerasgan.errors import UserError
+from kerasgan.files import check_place
 from kerasgan.saved import SavedGenerator
-from kerasgan.text import plural, printable
+from kerasgan.text import plural, printable, quoted
 
 if TYPE_CHECKING:
     from kerasgan.shelf import Shelf
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> None:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
+    saved.find(args.source)
+    if not args.list:
+        check_place(folder_of(args), "`--out`", "Type another place", folder=True)
     from kerasgan import backend
     from kerasgan import shelf as shelves
 
@@ -109,8 +113,8 @@ def build_parser() -> cli.Parser:
         "attribute, to make its direction of")  # fmt: skip
     cli.unset(with_, "none; its name is the attribute's unless --attribute is there")
     add("--without", type=cli.path, metavar="DIR", help="pictures that have it not")
-    pictures = add("--data", metavar="SOURCE", action="append", help="pictures with attributes to "
-        "learn from; several times: all of them")  # fmt: skip
+    pictures = add("--data", action="append", metavar="SOURCE", help="pictures with attributes to "
+        "learn from; several times: one set of all")  # fmt: skip
     cli.unset(pictures, "those of the run")
     limit = add("--limit", type=int, metavar="N", help="use the first N of them only")
     cli.unset(limit, "as the run did, or all of --data")
@@ -124,9 +128,9 @@ def build_parser() -> cli.Parser:
     add("--separate", action="store_true", help="one PNG for each strength, too")
     add("--full", action="store_true", help="also put each edited face back into its picture, at "
         "the picture's own size: NAME-Smiling+3-full.png")  # fmt: skip
+    saved.add_range_flag(parser)
     out = add("--out", type=cli.path, metavar="DIR", help="the folder that the pictures go to")
     cli.unset(out, f"in the run's {EDITS}/; of others, the current folder")
-    saved.add_range_flag(parser)
     return parser
 
 
@@ -135,7 +139,7 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
     count = COUNT if args.n is None else args.n
     both = (args.with_ is None) == (args.without is None)
     folder = args.with_.name if args.with_ else None
-    out, places = args.out, count * len(args.strength)
+    places = count * len(args.strength)
     return [
         ("`-n` should be at least 1", args.n, count >= 1),
         ("`--seed` should be at least 0", args.seed, args.seed >= 0),
@@ -148,7 +152,6 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
             args.list or args.attribute or folder,
         ),
         (f"A strip should have at most {MAX_PLACES} pictures", places, places <= MAX_PLACES),
-        ("`--out` should be a folder", out, out is None or not out.exists() or out.is_dir()),
     ]
 
 
@@ -246,8 +249,7 @@ def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
 
     generator = shelf.generator
     crop = crop_of(generator, args)
-    side = square_side(generator)
-    pairs = []
+    side, pairs = square_side(generator), []
     for folder in (args.with_, args.without):
         request = data.Request(str(folder), crop=crop, cache=args.cache)
         pairs.append(data.load_request(request, size=side, channels=generator.channels))
@@ -441,7 +443,7 @@ def load_likeness() -> Any:
     except UserError:
         print(
             "Pictures are compared by their pixels alone; by their looks, too, with the extra "
-            '`metrics`. Type: pip install "kerasgan[metrics]"'
+            f"`metrics`. Type: pip install {quoted('kerasgan[metrics]')}"
         )
         return None
 
@@ -478,6 +480,11 @@ def strip(
     return np.stack(columns, axis=1)
 
 
+def folder_of(args: argparse.Namespace) -> Path:
+    """Returns the folder that the pictures go to."""
+    return args.out or (args.source / EDITS if args.source.is_dir() else Path())
+
+
 def write(args: argparse.Namespace, name: str, subject: Subject, pictures: np.ndarray) -> None:
     """Writes the strip, and with --separate each picture by itself, and prints the paths.
 
@@ -487,7 +494,7 @@ def write(args: argparse.Namespace, name: str, subject: Subject, pictures: np.nd
         subject: whose faces they are.
         pictures: uint8, (N, strengths, H, W, C).
     """
-    folder = args.out or (args.source / EDITS if args.source.is_dir() else Path())
+    folder = folder_of(args)
     word = re.sub(r"[^\w=-]", "_", name)
     shown = pictures
     if subject.picture is not None:

@@ -111,7 +111,7 @@ class Shelf:
 
         Nothing is downloaded for it.
         """
-        if self.request is None or self.request.source in data.NAMED:
+        if self.request is None or not all(map(_is_here, self.request.sources)):
             return []
         try:
             names = discovery.attribute_names(self.request)
@@ -135,7 +135,7 @@ class Shelf:
         rule = f"`--attribute` should be known of this generator; for another, type {OTHERS}"
         if self.request is None:
             raise unknown(f"{rule}, or --data SOURCE of pictures with attributes", name,
-                          [*others, *MEASUREMENTS, "sefa-1"])  # fmt: skip
+                          list(dict.fromkeys([*others, *MEASUREMENTS, "sefa-1"])))  # fmt: skip
         names = discovery.attribute_names(self.request)
         if name in names:
             return self.request
@@ -143,10 +143,9 @@ class Shelf:
             raise UserError(
                 f"`--attribute {printable(name)}` needs pictures with attributes. Received: "
                 f"{printable(self.request.title)}, which has none. Type {OTHERS}, or one of "
-                f"{', '.join([*others, *MEASUREMENTS, 'sefa-1'])}."
+                f"{', '.join(dict.fromkeys([*others, *MEASUREMENTS, 'sefa-1']))}."
             )
-        more = [other for other in others if other not in names]
-        raise unknown(rule, name, [*names, *more, *MEASUREMENTS, "sefa-1"])
+        raise unknown(rule, name, list(dict.fromkeys([*names, *others, *MEASUREMENTS, "sefa-1"])))
 
     def _scorer(self, request: data.Request) -> Scorer:
         """Returns the scorer beside the generator, or trains one and keeps it there."""
@@ -170,6 +169,12 @@ class Shelf:
                 discovery.write_scorer(place, scorer)
                 break
         return scorer
+
+
+def _is_here(source: str) -> bool:
+    """Whether a source can be listed without a download."""
+    word = source.removeprefix(data.SET)
+    return word == data.BUILT_IN or Path(source).expanduser().exists()
 
 
 LOOKED_AT = {

@@ -1,6 +1,7 @@
 """Several sources as one set, and lists of paths."""
 
 import os
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -222,6 +223,19 @@ def test_table_that_lists_paths(tmp_path: Path) -> None:
     assert values(pictures) == [1, 3] and classes(pictures) == ["u", "v"]
     with pytest.raises(UserError, match="none of whose lines names a file: nowhere"):
         load(write_list(tmp_path / "other.csv", "file,label\nnowhere,1\n"))
+
+
+def test_a_table_of_pixels_is_told_how_to_become_an_array(tmp_path: Path) -> None:
+    rows = "".join(f"{number},{'12 ' * 2304},Training\n" for number in range(3))
+    write_list(tmp_path / "fer2013.csv", f"emotion,pixels,Usage\n{rows}")
+    with pytest.raises(UserError, match="48x48 pixels in each row of its column pixels") as caught:
+        load("fer2013.csv")
+    table = [row.split(",") for row in rows.splitlines()]
+    code = re.search(r"Save (.*) by np.save", str(caught.value))[1]
+    column = [row[1] for row in table]
+    np.testing.assert_array_equal(
+        eval(code, {"np": np, "column": column}), np.full((3, 48, 48), 12)
+    )
 
 
 @pytest.mark.parametrize(

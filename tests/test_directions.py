@@ -197,13 +197,14 @@ def test_components_by_hand(generator):
 def test_components_of_a_convolution(kind):
     """The kernel's axis that reads latents is another in a transposed one."""
     inputs = keras.Input((DIM,))
-    layer = getattr(keras.layers, kind)(3, 4, padding="same" if kind == "Conv2D" else "valid")
+    padding = "same" if kind == "Conv2D" else "valid"
+    layer = getattr(keras.layers, kind)(3, 4, padding=padding, activation="tanh")
     model = keras.Model(inputs, layer(keras.layers.Reshape((1, 1, DIM))(inputs)))
     kernel = np.zeros((4, 4, DIM, 3), np.float32)
     kernel[:, :, 4] = 2
     kernel[:, :, 1] = 1
     layer.set_weights([kernel if kind == "Conv2D" else kernel.swapaxes(2, 3), np.zeros(3)])
-    both = directions.components(saved.SavedGenerator(model, range="tanh"), 2)
+    both = directions.components(saved.SavedGenerator(model), 2)
     # All its features are alike: one direction has all of it.
     expected = np.zeros(DIM)
     expected[[4, 1]] = np.array([2, 1]) / math.sqrt(5)
@@ -218,8 +219,9 @@ def test_components_of_a_steered_generator_are_of_its_latents(tmp_path):
 
 def test_a_first_layer_that_reads_something_else_has_no_components():
     inputs = keras.Input((4,))
-    pictures = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.Reshape((2, 2, 1))(inputs))
-    generator = saved.SavedGenerator(keras.Model(inputs, pictures), range="tanh")
+    layer = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")
+    pictures = layer(keras.layers.Reshape((2, 2, 1))(inputs))
+    generator = saved.SavedGenerator(keras.Model(inputs, pictures))
     assert directions.component_count(generator) == 0
     with pytest.raises(UserError, match="whose first one does not"):
         directions.components(generator, 1)

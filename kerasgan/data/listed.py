@@ -1,5 +1,7 @@
 """A text file that lists paths of pictures as a source."""
 
+import csv
+import math
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,6 +21,8 @@ from kerasgan.text import plural, printable
 
 LISTS = (".txt", ".lst", ".list", *TABLES)
 MAX_LIST = 256 * 2**20  # bytes
+BEGIN = 2**17  # bytes in which the first row of a table ends
+LEAST_SIDE = 8  # pixels of a picture written as words
 COMMENT = "#"
 PROBED = 200  # rows of a table, at even distances, that tell which column has the paths
 SEPARATORS = ("\t", ",", " ")  # between a path and its class
@@ -128,6 +132,8 @@ def _read(path: str, title: str) -> bytes:
     Raises:
         UserError: it is none.
     """
+    with open(path, "rb") as file:
+        _refuse_pixels(file.read(BEGIN), title)
     if os.path.getsize(path) > MAX_LIST:
         raise UserError(
             "A list of pictures should be a text file with a path a line. Received: "
@@ -197,6 +203,30 @@ def _readings(text: str) -> Iterator[tuple[str, str | None]]:
             name, found, label = spelling.rpartition(separator)
             if found and name.strip() and label.strip():
                 yield name.strip().strip("\"'"), label.strip().strip("\"'")
+
+
+def _refuse_pixels(begin: bytes, title: str) -> None:
+    """Raises UserError for a table of pixels in words, as FER2013 is: it is an array by right.
+
+    Args:
+        begin: its first bytes, with a whole row in them.
+        title: of the table.
+    """
+    try:
+        rows = list(csv.reader(begin.decode(errors="replace").splitlines()[:2]))
+    except csv.Error:
+        return
+    header, row = rows if len(rows) == 2 else ([], [])
+    for name, text in zip(header, row, strict=False):
+        words = text.split()
+        side = math.isqrt(len(words))
+        if side >= LEAST_SIDE and side**2 == len(words) and all(map(str.isdecimal, words)):
+            raise UserError(
+                "Pictures in numbers should be an array. Received: "
+                f"{printable(title)}, a table with {side}x{side} pixels in each row of its column "
+                f"{printable(name)}. Save np.stack([np.array(row.split(), 'uint8') for row in "
+                f"column]).reshape(-1, {side}, {side}) by np.save."
+            )
 
 
 def _path(line: Line) -> str:
