@@ -18,7 +18,7 @@ from kerasgan.directions import MAX_STRENGTH, Direction
 from kerasgan.errors import UserError
 from kerasgan.files import check_place
 from kerasgan.saved import SavedGenerator
-from kerasgan.text import plural, printable, quoted
+from kerasgan.text import plural, printable
 
 if TYPE_CHECKING:
     from kerasgan.shelf import Shelf
@@ -358,12 +358,13 @@ def find_faces(
     """
     from kerasgan import degradations, encoder, restoration
     from kerasgan.inversion import BATCH, Search
+    from kerasgan.metrics import perceptual
 
     search = Search(
         generator,
         degradations.identity(),
         guess=encoder.of(generator, cache=args.cache),
-        likeness=load_likeness(),
+        likeness=perceptual.load_if_there(),
         steps=args.steps,
         seed=args.seed,
     )
@@ -432,20 +433,6 @@ def put_back(given: Any, edited: np.ndarray, found: np.ndarray, options: Any) ->
     details = own.astype(np.float32) - before
     mixed = pasted + np.exp(-((change / CHANGED) ** 2)) * details
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-
-
-def load_likeness() -> Any:
-    """Loads what compares looks, or says that it is not there."""
-    from kerasgan.metrics import perceptual
-
-    try:
-        return perceptual.load()
-    except UserError:
-        print(
-            "Pictures are compared by their pixels alone; by their looks, too, with the extra "
-            f"`metrics`. Type: pip install {quoted('kerasgan[metrics]')}"
-        )
-        return None
 
 
 def crop_of(generator: SavedGenerator, args: argparse.Namespace) -> str:

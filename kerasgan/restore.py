@@ -321,12 +321,13 @@ def make_search(
     """Makes the search, with an encoder and with what else is there to help it."""
     from kerasgan import encoder, restoration
     from kerasgan.inversion import Search
+    from kerasgan.metrics import perceptual
 
     search = Search(
         generator,
         task.degradation(options),
         guess=encoder.of(generator),
-        likeness=load_likeness() if task.helper == restoration.LOOKS else None,
+        likeness=perceptual.load_if_there() if task.helper == restoration.LOOKS else None,
         critic=load_critic(generator) if task.helper == restoration.REALISM else None,
         conditions=settled,
         steps=args.steps,
@@ -335,20 +336,6 @@ def make_search(
     if search.parts is None:
         print("This generator cannot be cut in two: the latent alone is searched.")
     return search
-
-
-def load_likeness() -> Any:
-    """Loads what compares looks, or says that it is not there."""
-    from kerasgan.metrics import perceptual
-
-    try:
-        return perceptual.load()
-    except UserError:
-        print(
-            "Pictures are compared by their pixels alone; by their looks, too, with the extra "
-            '`metrics`. Type: pip install "kerasgan[metrics]"'
-        )
-        return None
 
 
 def load_critic(generator: SavedGenerator) -> Any:

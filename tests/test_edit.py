@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan import contrast, directions, discovery, edit, latents, pretrained, sample, saved
+from kerasgan import (
+    contrast,
+    directions,
+    discovery,
+    edit,
+    latents,
+    pretrained,
+    sample,
+    saved,
+)
 from kerasgan.directions import ATTRIBUTE, Direction
 from kerasgan.errors import UserError
+from kerasgan.metrics import perceptual
 
 DIM = halves.DIM
 
@@ -360,7 +370,7 @@ def searched(run, monkeypatch):
 
     monkeypatch.setattr(inversion, "Search", Known)
     monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
-    monkeypatch.setattr(edit, "load_likeness", lambda: None)
+    monkeypatch.setattr(perceptual, "load_if_there", lambda: None)
     return asked
 
 
@@ -442,7 +452,7 @@ def test_a_real_search(run, tmp_path, monkeypatch):
     from kerasgan import encoder
 
     monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
-    monkeypatch.setattr(edit, "load_likeness", lambda: None)
+    monkeypatch.setattr(perceptual, "load_if_there", lambda: None)
     Image.fromarray(saved.load(run).draw(latents.draw(1, DIM, 1))[0]).save(tmp_path / "me.png")
     words = [str(run), "--attribute", "Upper", "--steps", "4", "--out", str(tmp_path / "o")]
     assert edit.main([*words, "--picture", str(tmp_path / "me.png")]) == 0

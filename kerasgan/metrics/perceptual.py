@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from kerasgan.backend import tf
+from kerasgan.errors import UserError
 from kerasgan.metrics import efficientnet
 
 LEVELS = (0, 2, 4)  # of EfficientNet-Lite0's maps: halves, quarters and eighths of the side
@@ -46,3 +47,15 @@ def _direction(features: tf.Tensor) -> tf.Tensor:
     """Brings the features at each place to length 1."""
     length = tf.sqrt(tf.reduce_sum(features**2, axis=-1, keepdims=True) + EPSILON)
     return features / length
+
+
+def load_if_there() -> Difference | None:
+    """Loads it as `load` does, or says that it is not installed."""
+    try:
+        return load()
+    except UserError:
+        print(
+            "Pictures are compared by their pixels alone; by their looks, too, with the extra "
+            '`metrics`. Type: pip install "kerasgan[metrics]"'
+        )
+        return None
