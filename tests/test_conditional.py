@@ -376,8 +376,9 @@ def test_a_walk_keeps_its_condition(generator):
 
 
 def test_wrong_labels_are_one_line(file, tmp_path, capsys):
-    plain = keras.Model(x := keras.Input((3,)), keras.layers.Reshape((1, 1, 3))(x))
-    plain.save(tmp_path / "plain.keras")
+    x = keras.Input((3,))
+    pictures = keras.layers.Activation("tanh")(keras.layers.Reshape((1, 1, 3))(x))
+    keras.Model(x, pictures).save(tmp_path / "plain.keras")
     for words, message in [
         (["g.keras", "--label", "Smilling=1"], "Near it: Smiling."),
         (["g.keras", "--label", "3"], "one of Smiling, Male."),
