@@ -253,3 +253,20 @@ def test_ycbcr_tiff_has_the_profile_of_its_rgb() -> None:
     file = saved(image, "TIFF", icc_profile=make_profile(P3, 2.2))
     found = decode(file, 32).pixels
     assert abs(found.astype(float) - expected(COLOUR, P3, 2.2)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("highest", "middle", "grey"),
+    [(255, 128, 128), (1023, 512, 128), (4095, 1024, 64), (65535, 8192, 32)],
+)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_are_as_bright_as_the_bits_they_use(
+    tmp_path: Path, kind: str, highest: int, middle: int, grey: int
+) -> None:
+    values = np.full((32, 32), middle, np.uint16)
+    values[:4] = highest
+    path = tmp_path / f"scan.{kind.lower()}"
+    Image.fromarray(values).save(path, kind)
+    pixels = open_upright(str(path)).image
+    assert pixels.getpixel((0, 0)) == (255, 255, 255)
+    assert pixels.getpixel((20, 20)) == (grey, grey, grey)

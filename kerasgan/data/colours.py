@@ -122,8 +122,14 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _grey_of_16_bits(image: Image.Image) -> Image.Image:
+    """Brings numbers of 16 bits to 8, by as many bits as they use: cameras keep 12 in 16.
+
+    A picture of 16 bits that uses no more than 12 would be all but black.
+    """
     values = np.asarray(image)
-    if values.min() < 0 or values.max() > 0xFFFF:
+    least, highest = int(values.min()), int(values.max())
+    if least < 0 or highest > 0xFFFF:
         raise Rejected("more than 16 bits a pixel: save it with 8 or 16 bits")
-    grey = (values.astype(np.uint32) + 128) // 257  # 65535 / 255 = 257, rounded to nearest
+    white = next(2**bits - 1 for bits in (8, 10, 12, 16) if highest < 2**bits)
+    grey = (values.astype(np.uint32) * 255 + white // 2) // white  # rounded to nearest
     return Image.fromarray(grey.astype(np.uint8))
