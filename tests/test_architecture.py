@@ -28,18 +28,18 @@ FLOORS = {
             ["critic", "saved"],
             ["drawing", "scorer", "directions", "verdicts", "codes"],
             ["runs", "checkpoints", "events", "encoder", "inversion"],
-            ["gan", "metrics", "restoration"],
+            ["gan", "metrics", "restoration", "exports"],
             ["quality", "control", "contrast"],
             ["recorder", "start", "discovery"],
             ["loop", "shelf"],
             ["dry_run"],
-            ["train", "gif", "sample", "edit", "evaluate", "data.__main__", "restore"],
+            ["train", "gif", "sample", "edit", "evaluate", "data.__main__", "restore", "export"],
         ]
     )
     for part in parts
 }
-COMMANDS = ["train", "data", "gif", "sample", "edit", "evaluate", "restore"]
-MODULES = ["train", "data.__main__", "gif", "sample", "edit", "evaluate", "restore"]
+COMMANDS = ["train", "data", "gif", "sample", "edit", "evaluate", "restore", "export"]
+MODULES = ["train", "data.__main__", "gif", "sample", "edit", "evaluate", "restore", "export"]
 
 
 def part_of(module: str) -> str:
@@ -74,7 +74,7 @@ def test_imports_go_down_only(path):
         "import kerasgan",
         *(
             f"from kerasgan.{name} import main"
-            for name in ("train", "gif", "sample", "edit", "evaluate", "restore")
+            for name in ("train", "gif", "sample", "edit", "evaluate", "restore", "export")
         ),
     ],
 )
