@@ -18,10 +18,10 @@ from functools import cached_property
 import numpy as np
 
 from kerasgan import codes as code_space
-from kerasgan.backend import keras, tf
+from kerasgan.backend import tf
 from kerasgan.codes import Space
 from kerasgan.degradations import Degradation
-from kerasgan.saved import SavedGenerator
+from kerasgan.saved import SavedGenerator, called
 from kerasgan.splitting import split
 
 BATCH = 4  # pictures; fixed: a result must not depend on how many are searched for beside it
@@ -165,7 +165,7 @@ class Search:
         if offsets is None or self.parts is None:
             return self.generator.pictures(*reads)
         first, rest = self.parts
-        features = _called(first, self.generator.reads(*reads)) + offsets * self._spread
+        features = called(first, self.generator.reads(*reads)) + offsets * self._spread
         return self.generator.as_pictures(rest(features, training=False))
 
     @cached_property
@@ -175,7 +175,7 @@ class Search:
             raise ValueError("A generator that is not cut has no features between.")
         drawn = tf.constant(code_space.draw(self.generator, SAMPLES, seed=0))
         reads = self.generator.reads(*code_space.parts(self.generator, drawn))
-        features = np.asarray(_called(self.parts[0], reads))
+        features = np.asarray(called(self.parts[0], reads))
         return features.std(axis=0) + np.float32(LEAST_SPREAD * features.std())
 
     def _search_latents(
@@ -261,11 +261,6 @@ class Search:
         square = (self.degradation.see(pictures, known) - known) ** 2
         square = tf.reduce_sum(self.degradation.weigh(known) * square, axis=(1, 2, 3))
         return square / tf.maximum(self.degradation.count(known), 1.0)
-
-
-def _called(model: keras.Model, reads: list[tf.Tensor]) -> tf.Tensor:
-    """Calls a model of one or more inputs."""
-    return model(reads if len(reads) > 1 else reads[0], training=False)
 
 
 def _rate(highest: float, step: int, steps: int) -> float:

@@ -162,7 +162,7 @@ class SavedGenerator:
         Returns:
             float32, (B, H, W, channels), near [-1, 1].
         """
-        return self.as_pictures(_called(self.unclipped, self.reads(latents, conditions)))
+        return self.as_pictures(called(self.unclipped, self.reads(latents, conditions)))
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws one picture for each latent, the same whatever others are drawn with it.
@@ -260,7 +260,7 @@ class SavedGenerator:
         parts = zip(*map(_batches, rows), strict=True)
         try:
             with reading():
-                drawn = [_called(self.model, self.reads(*part)) for part in parts]
+                drawn = [called(self.model, self.reads(*part)) for part in parts]
                 values = np.concatenate([np.asarray(self._laid_out(part)) for part in drawn])
         except Damaged as error:
             raise UserError(
@@ -290,7 +290,7 @@ def draw(
     Returns:
         uint8, (N, H, W, C).
     """
-    return _draw(lambda *batch: _called(model, list(batch)), latents, conditions)
+    return _draw(lambda *batch: called(model, list(batch)), latents, conditions)
 
 
 def write(path: Path, model: "keras.Model", facts: Facts | None = None, half: bool = False) -> None:
@@ -373,7 +373,7 @@ def find(place: str | Path) -> Path:
     return file
 
 
-def _called(model: "keras.Model", reads: "list[tf.Tensor]") -> "tf.Tensor":
+def called(model: "keras.Model", reads: "list[tf.Tensor]") -> "tf.Tensor":
     """Calls a model of one or more inputs."""
     return model(reads if len(reads) > 1 else reads[0], training=False)
 

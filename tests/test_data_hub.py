@@ -4,9 +4,8 @@ import hashlib
 import io
 import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from servers import Answering, serving
 
 from kerasgan import data
 from kerasgan.data import __main__ as command
@@ -85,11 +85,8 @@ class Server:
             }
         return found
 
-    def handler(hub) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1
-
+    def handler(hub) -> type[Answering]:  # noqa: N805
+        class Handler(Answering):
             def do_GET(self) -> None:
                 path = unquote(self.path.partition("?")[0])
                 hub.asked.append(path)
@@ -106,33 +103,15 @@ class Server:
                 else:
                     self.answer(404, b"", **{"X-Error-Code": "RepoNotFound"})
 
-            def answer(self, status: int, body: bytes, **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *words: Any) -> None:
-                pass
-
         return Handler
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
     hub = Server()
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    thread = threading.Thread(target=hub.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield hub
-    hub.server.shutdown()
-    thread.join()
-    hub.server.server_close()
+    with serving(hub.server, monkeypatch):
+        yield hub
 
 
 def labels(source: Any) -> list[int]:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 from PIL import Image
+from servers import Answering, serving
 
 from kerasgan.data import named
 from kerasgan.data.named import NAMED, fetch
@@ -89,11 +90,8 @@ class Hub:
         siblings[-1].pop("lfs")  # small files have none
         return {"_id": "1", "id": REPOSITORY, "sha": REVISION, "siblings": siblings}
 
-    def handler(hub) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # headers and body in one packet, or each answer waits 40 ms
-
+    def handler(hub) -> type[Answering]:  # noqa: N805
+        class Handler(Answering):
             def do_GET(self) -> None:
                 asked = self.headers.get("Range")
                 path = self.path.partition("?")[0]
@@ -125,37 +123,19 @@ class Hub:
                 else:
                     self.answer(206, data[int(match[1]) : int(match[2]) + 1])
 
-            def answer(self, status: int, body: bytes, **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *words: Any) -> None:
-                pass
-
         return Handler
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub with the set `digits`, in pieces of 4,000 bytes."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
     digits = named.Named(REPOSITORY, REVISION, "data/train-", 70, 30_000, "Digits: for tests", "")
     monkeypatch.setitem(NAMED, "digits", digits)
     monkeypatch.setattr(named, "PIECE", 4000)
     hub = Hub()
     monkeypatch.setenv("HF_ENDPOINT", hub.url + "/")
-    thread = threading.Thread(target=hub.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield hub
-    hub.server.shutdown()
-    thread.join()
-    hub.server.server_close()
+    with serving(hub.server, monkeypatch):
+        yield hub
 
 
 @pytest.fixture
