@@ -63,7 +63,10 @@ def measured(folder: Path, args: argparse.Namespace) -> tuple[dict[str, Any], Pa
     out = args.run / f"{args.name}-evaluation.json"
     words = [str(folder / saved.GENERATOR), "--data", args.data, "-n", str(args.n)]
     evaluate.main([*words, "--out", str(out), "--sheet"])
-    return json.loads(out.read_text()), out.with_name(f"{args.name}-memorisation.png")
+    report = json.loads(out.read_text())
+    # Where things lay on the machine is nobody else's.
+    report["samples"]["path"], report["data"]["source"] = folder.name, args.typed_data
+    return report, out.with_name(f"{args.name}-memorisation.png")
 
 
 def card(args: argparse.Namespace, run: Run, report: dict[str, Any]) -> str:
