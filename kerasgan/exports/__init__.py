@@ -21,7 +21,7 @@ import numpy as np
 
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError, required
-from kerasgan.exports import saved_model
+from kerasgan.exports import saved_model, web
 from kerasgan.files import Damaged, atomic_path, reading
 from kerasgan.saved import SavedGenerator
 
@@ -51,6 +51,7 @@ class Format:
         runtime: the name of the program that opens it.
         modules: that the extra `export` installs, for these two.
         quantized: what weights may be kept in, beside float32.
+        kept: what they are kept in unless told otherwise; None for float32.
     """
 
     what: str
@@ -60,11 +61,21 @@ class Format:
     runtime: str = ""
     modules: Sequence[str] = ()
     quantized: Sequence[str] = ()
+    kept: str | None = None
 
 
 FORMATS = {
     "saved-model": Format(
         "TensorFlow's SavedModel, a folder", "", saved_model.write, saved_model.opened, "TensorFlow"
+    ),
+    "web": Format(
+        "a page that draws in any browser, one HTML file",
+        ".html",
+        web.write,
+        web.opened,
+        "TensorFlow, from what the page holds,",
+        quantized=(FLOAT16, INT8),
+        kept=FLOAT16,
     ),
 }
 
@@ -115,9 +126,10 @@ def export(
         if form.opened is None:
             return None
         found = compare(generator, form.opened, temporary, form.runtime)
-        if not found.greys <= BARS[quantize]:
+        bar = BARS[quantize or form.kept]
+        if not found.greys <= bar:
             raise UserError(
-                f"Pictures should differ from Keras' own by at most {BARS[quantize]:g} of {GREYS} "
+                f"Pictures should differ from Keras' own by at most {bar:g} of {GREYS} "
                 f"grey levels. Received: {found.greys:.3g}, of {form.what}"
                 f"{f' in {quantize}' if quantize else ''}. Type another --format, or leave "
                 "--quantize out."

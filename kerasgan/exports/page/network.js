@@ -10,6 +10,8 @@ class Network {
   constructor(rows, text) {
     this.bytes = fromBase64(text);
     this.operations = rows.map((row) => this.#read(row));
+    // Of all convolutions together, by which the time is guessed that a picture takes.
+    this.products = this.operations.reduce((sum, each) => sum + productsOf(each), 0);
   }
 
   #read(row) {
@@ -33,6 +35,13 @@ class Network {
     }
     return numbers;
   }
+}
+
+// A transposed convolution spreads each pixel read, another gathers for each pixel given.
+function productsOf({ kind, kernel, transposed, reads, gives }) {
+  if (kind !== "convolution") return 0;
+  const [rows, columns] = transposed ? reads : gives;
+  return rows * columns * kernel.length;
 }
 
 function fromBase64(text) {
