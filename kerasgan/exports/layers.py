@@ -107,20 +107,23 @@ def _conv(layer: Any, given: list[Operation], shape: tuple[int, ...], _: Any) ->
     kernel, *bias = (np.asarray(weight, np.float64) for weight in layer.get_weights())
     (x,) = given
     _require(layer.groups == 1, f"{layer.groups} groups")
-    spans = [(side - 1) * dilation + 1
-             for side, dilation in zip(layer.kernel_size, layer.dilation_rate, strict=True)]  # fmt: skip
+    sides = zip(layer.kernel_size, layer.dilation_rate, strict=True)
+    spans = [(side - 1) * dilation + 1 for side, dilation in sides]
     facts = {"stride": list(layer.strides), "dilation": list(layer.dilation_rate)}
     facts["before"] = _before(layer, spans, x.shape, shape)
     return _convolution(x, shape, kernel, bias, x.shape, shape[:2], **facts)
 
 
-def _conv_transpose(layer: Any, given: list[Operation], shape: tuple[int, ...], _: Any) -> Operation:
+def _conv_transpose(
+    layer: Any, given: list[Operation], shape: tuple[int, ...], _: Any
+) -> Operation:
     kernel, *bias = (np.asarray(weight, np.float64) for weight in layer.get_weights())
     (x,) = given
     _require(tuple(layer.dilation_rate) == (1, 1), "a dilation")
     _require(layer.output_padding is None, "a padding of its output")
-    cut = [max(side - stride, 0) // 2 if layer.padding == "same" else 0
-           for side, stride in zip(layer.kernel_size, layer.strides, strict=True)]  # fmt: skip
+    sides = zip(layer.kernel_size, layer.strides, strict=True)
+    same = layer.padding == "same"
+    cut = [max(side - stride, 0) // 2 if same else 0 for side, stride in sides]
     facts = {"transposed": True, "stride": list(layer.strides), "before": cut}
     return _convolution(x, shape, kernel.swapaxes(2, 3), bias, x.shape, shape[:2], **facts)
 
@@ -132,9 +135,7 @@ def _before(
     if layer.padding != "same":
         return [0, 0]
     sides = zip(spans, layer.strides, reads[:2], gives[:2], strict=True)
-    return [
-        max((given - 1) * stride + span - read, 0) // 2 for span, stride, read, given in sides
-    ]
+    return [max((given - 1) * stride + span - read, 0) // 2 for span, stride, read, given in sides]
 
 
 def _pooling(how: str) -> Callable[..., Operation]:

@@ -112,9 +112,10 @@ def _known_picture(generator: SavedGenerator, read: list[Operation]) -> dict[str
     conditions = known.draw(1, SEED).vectors() if known else None
     inputs = [np.asarray(each) for each in generator.reads(latents, conditions)]
     values = replay.run(read, inputs)
-    if _picture(generator)["channelsFirst"]:
+    laid_out = _picture(generator)
+    if laid_out["channelsFirst"]:
         values = np.moveaxis(values, 1, -1)
-    values = values.reshape(generator.height, generator.width, generator.channels)
+    values = values.reshape(laid_out["height"], laid_out["width"], laid_out["channels"])
     black, white = generator.range
     picture = images.to_uint8((values - black) * (2 / (white - black)) - 1)
     every = max(picture.size // SAMPLES, 1)
@@ -171,9 +172,7 @@ def _short(vector: np.ndarray) -> list[float]:
     return [float(f"{number:.5g}") for number in vector]
 
 
-def _filled(
-    generator: SavedGenerator, network: dict[str, Any], weights: bytes, icon: str
-) -> str:
+def _filled(generator: SavedGenerator, network: dict[str, Any], weights: bytes, icon: str) -> str:
     """Puts all parts into the page's HTML."""
     style, engines, page = _read("page.css"), _read(*ENGINES), _read(*PEOPLE)
     name, recipe = _name(generator), network["facts"]["recipe"]
