@@ -52,7 +52,7 @@ def build_parser() -> cli.Parser:
     add("--format", required=True, choices=exports.FORMATS, help=formats)
     quantize = add("--quantize", choices=(exports.FLOAT16, exports.INT8),
         help="keep weights in fewer bits, in a smaller file")  # fmt: skip
-    cli.unset(quantize, "float32")
+    cli.unset(quantize, "float32; in a page float16")
     saved.add_range_flag(parser)
     out = add("--out", type=cli.path, metavar="DIR", help="the folder in which the export goes")
     cli.unset(out, "a run's exports/; of a .keras file, the current folder")

@@ -284,15 +284,15 @@ function makeSliders() {
 
 // One from -most to most.
 function makeSlider(title, most, value, moved) {
-  const [row, label, range, output] = ["div", "label", "input", "output"].map((tag) => document.createElement(tag));
+  const [row, label, range, number] = ["div", "label", "input", "span"].map((tag) => document.createElement(tag));
   Object.assign(range, { type: "range", min: -most, max: most, step: 0.1, id: `slider-${sliders.length}` });
   label.textContent = title;
   label.htmlFor = range.id;
-  output.htmlFor.add(range.id);
+  number.ariaHidden = "true"; // the slider says it itself
   row.className = "slider";
-  row.append(label, range, output);
+  row.append(label, range, number);
   $("sliders").append(row);
-  const write = () => (output.textContent = Number(range.value).toFixed(1));
+  const write = () => (number.textContent = Number(range.value).toFixed(1));
   range.oninput = () => {
     write();
     moved(Number(range.value));
@@ -369,13 +369,12 @@ async function copyLink() {
 
 const KEYS = { n: another, " ": another, k: keep, s: save, l: copyLink };
 
-// Only where no control has the keys, which may mean something to it.
+// Letters where nothing is written or chosen, and a space where it presses no button.
 function pressed(event) {
-  const free = [document.body, $("again")].includes(document.activeElement);
-  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  const at = document.activeElement;
+  const taken = event.key === " " ? at !== document.body : at.matches("select, input:not([type=range], [type=checkbox])");
   const does = KEYS[event.key.toLowerCase()];
-  if (!free || modified || !does) return;
-  if (event.key === " " && document.activeElement === $("again")) return; // a button's own key
+  if (taken || !does || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   does();
 }
