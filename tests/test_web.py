@@ -349,6 +349,7 @@ def test_people_are_kept_compared_and_walked_between(faces, opened):
     page.evaluate("fragment => location.hash = fragment", person(other))
     page.wait_for_timeout(50)  # until the page knows of it
     page.get_by_role("button", name="Compare with").click()
+    page.locator("#other-face").wait_for()
     assert difference(picture(page), generator.draw(other)[0]) <= 1
     assert difference(picture(page, "other-face"), generator.draw(one)[0]) <= 1
     page.get_by_label("How far the walk has come").fill("0.25")
@@ -435,6 +436,7 @@ def test_it_fits_a_phone_and_all_controls_have_names(scheme, faces, browser):
     wait(page)
     page.get_by_role("button", name="Keep", exact=True).click()
     page.get_by_role("button", name="Compare with").click()
+    page.locator("#other-face").wait_for()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 320
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     light = np.array(re.findall(r"\d+", paper), int).mean() > 128

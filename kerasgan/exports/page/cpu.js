@@ -86,7 +86,8 @@ const CPU = {
   pooling: (operation, [x], result) => () => pool(operation, x, result),
   upsampling: (operation, [x], result) => () => (operation.smooth ? enlarge : repeat)(operation, x, result),
   convolution: (operation, [x], result) => {
-    const products = operation.gives[0] * operation.gives[1] === 1 && operation.kernel_shape[0] * operation.kernel_shape[1] === 1
+    const single = [...operation.gives.slice(0, 2), ...operation.kernel_shape.slice(0, 2)].every((side) => side === 1);
+    const products = single
       ? [rowTimesMatrix(operation, x, result)]
       : convolutionsOf(operation).map((each) => convolve(each, operation, x, result));
     return () => {
@@ -172,7 +173,8 @@ const range = (count) => Array.from({ length: count }, (_, i) => i);
 // Prepares one plain convolution, and returns what does it.
 function convolve({ down, across }, operation, x, result) {
   const { kernel, kernel_shape: [, columnsOfTaps, reads, gives], bias } = operation;
-  const taps = down.taps.flatMap((d) => across.taps.map((a) => ({ ...d, shiftAcross: a.shift, tap: d.tap * columnsOfTaps + a.tap })));
+  const taps = down.taps.flatMap((d) => across.taps.map((a) => (
+    { tap: d.tap * columnsOfTaps + a.tap, shift: d.shift, shiftAcross: a.shift })));
   const depth = taps.length * reads;
   const weights = packedWeights(kernel, taps, reads, gives);
   const pixels = down.count * across.count;
@@ -212,7 +214,8 @@ function packedWeights(kernel, taps, reads, gives) {
 }
 
 // Lays out what the taps see of some pixels: four pixels side by side, zeros beyond the edges.
-function packPixels(x, { reads: [rows, columns, channels], gives }, taps, { down, across }, first, count, packed, places) {
+function packPixels(x, operation, taps, { down, across }, first, count, packed, places) {
+  const { reads: [rows, columns, channels], gives } = operation;
   const depth = taps.length * channels;
   for (let pixel = 0; pixel < count; pixel++) {
     const row = Math.floor((first + pixel) / across.count);

@@ -16,7 +16,7 @@ float bent(float x) {
   if (bending == 4) { return 1.0 / (1.0 + exp(-x)); }
   if (bending == 5) { return clamp(x / 6.0 + 0.5, 0.0, 1.0); }
   if (bending == 6) { return select(x, first * (exp(min(x, 0.0)) - 1.0), x < 0.0); }
-  if (bending == 7) { return 1.0507009873554805 * select(x, 1.6732632423543772 * (exp(min(x, 0.0)) - 1.0), x < 0.0); }
+  if (bending == 7) { return 1.0507010 * select(x, 1.6732632 * (exp(min(x, 0.0)) - 1.0), x < 0.0); }
   if (bending == 8) { return x / (1.0 + exp(-x)); }
   if (bending == 9) { return max(x, 0.0) + log(1.0 + exp(-abs(x))); }
   if (bending == 10) { return x / (1.0 + abs(x)); }
@@ -63,17 +63,20 @@ vec4 value(int i) {
   vec4 sum = texel(bias, g);
   for (int tapRow = firstRow; tapRow < tapRows; tapRow += stepRows) {
     int ahead = toRow + beforeRows - tapRow;
-    int row = select(toRow * strideRows + tapRow * dilationRows - beforeRows, ahead / strideRows, transposed == 1);
+    int row = select(toRow * strideRows + tapRow * dilationRows - beforeRows,
+      ahead / strideRows, transposed == 1);
     if (row < 0 || row >= xRows || (transposed == 1 && ahead < 0)) { continue; }
     for (int tapColumn = firstColumn; tapColumn < tapColumns; tapColumn += stepColumns) {
       int aside = toColumn + beforeColumns - tapColumn;
-      int column = select(toColumn * strideColumns + tapColumn * dilationColumns - beforeColumns, aside / strideColumns, transposed == 1);
+      int column = select(toColumn * strideColumns + tapColumn * dilationColumns - beforeColumns,
+        aside / strideColumns, transposed == 1);
       if (column < 0 || column >= xColumns || (transposed == 1 && aside < 0)) { continue; }
       int start = (row * xColumns + column) * xGroups;
       int w = ((g * tapRows + tapRow) * tapColumns + tapColumn) * xGroups * 4;
       for (int k = 0; k < xGroups; k++) {
         vec4 v = texel(x, start + k);
-        sum += v.x * texel(kernel, w) + v.y * texel(kernel, w + 1) + v.z * texel(kernel, w + 2) + v.w * texel(kernel, w + 3);
+        sum += v.x * texel(kernel, w) + v.y * texel(kernel, w + 1);
+        sum += v.z * texel(kernel, w + 2) + v.w * texel(kernel, w + 3);
         w += 4;
       }
     }
@@ -205,7 +208,8 @@ ${BY_NUMBER}`,
   },
   permutation: {
     reads: ["x"],
-    facts: ["groups", "channels", "xGroups", "xChannels", "side1", "side2", "side3", "apart0", "apart1", "apart2", "apart3"],
+    facts: ["groups", "channels", "xGroups", "xChannels",
+      "side1", "side2", "side3", "apart0", "apart1", "apart2", "apart3"],
     source: `${OF_X}
 float number(int n) {
   int rest = n / side3;
@@ -230,7 +234,8 @@ function factsOf(operation, operations) {
     ...both("before", before), ...both("times", times), ...both("size", size), ...both("corner", corner),
     xRun: runs?.[0], yRun: runs?.[1], side1: sides?.[1], side2: sides?.[2], side3: sides?.[3],
     ...Object.fromEntries((apart ?? []).map((each, axis) => [`apart${axis}`, each])),
-    transposed: Number(operation.transposed), smoothly: Number(operation.smooth), maximal: Number(operation.how === "maximum"),
+    transposed: Number(operation.transposed), smoothly: Number(operation.smooth),
+    maximal: Number(operation.how === "maximum"),
     how: ["add", "subtract", "multiply", "maximum", "minimum"].indexOf(operation.how),
     bending: BENDS.indexOf(operation.activation?.[0] ?? ""),
   };
@@ -240,6 +245,11 @@ function layoutOf(shape) {
   const { pixels, channels } = pixelsOf(shape);
   const groups = Math.ceil(channels / 4);
   return { pixels, channels, groups, texels: pixels * groups };
+}
+
+// Which inputs of the network are the results of which places.
+function inputsOf({ operations }) {
+  return operations.flatMap(({ kind, number }, place) => (kind === "input" ? [{ number, place }] : []));
 }
 
 // Numbers as texels, 4 for each, and back.

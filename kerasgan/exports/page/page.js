@@ -11,7 +11,8 @@ class Drawing {
   constructor(asked) {
     this.waiting = new Map();
     this.count = 0;
-    const opening = { rows: FILE.operations, weights: $("weights").textContent, picture: FILE.picture, check: FILE.check, asked };
+    const { operations: rows, picture, check } = FILE;
+    const opening = { rows, weights: $("weights").textContent, picture, check, asked };
     const answer = (message) => this.#answer(message);
     const here = makeStudio(answer);
     this.post = here;
@@ -45,7 +46,7 @@ class Drawing {
   #answer({ id, error, ...drawn }) {
     const asked = this.waiting.get(id);
     this.waiting.delete(id);
-    if (error) (asked?.reject ?? say)(new Error(error));
+    if (error) (asked?.reject ?? tell)(new Error(error));
     else asked.resolve(drawn);
   }
 }
@@ -80,7 +81,7 @@ async function refresh() {
       describe(drawn, by);
     }
   } catch (error) {
-    say(`It could not be drawn: ${error.message}`);
+    tell(error);
   }
   busy = false;
   $("again").ariaBusy = "false";
@@ -101,6 +102,10 @@ function describe(person, { label, milliseconds }) {
 function titleOf({ name, moves, is }) {
   const changed = moves.size + is.size > 0;
   return name ? `Person ${name}${changed ? ", changed" : ""}` : "Somebody in between";
+}
+
+function tell(error) {
+  say(`It could not be drawn: ${error.message}`);
 }
 
 function say(text) {
@@ -176,15 +181,16 @@ function keep() {
   say(`${titleOf(shown)} is kept.`);
 }
 
-async function add(word) {
+function add(word) {
   const person = kind.read(word);
   const title = titleOf(person);
   const item = document.createElement("li");
-  const canvas = Object.assign(document.createElement("canvas"), { width: FILE.picture.width, height: FILE.picture.height });
+  const { width, height } = FILE.picture;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const showing = button("", `Show ${title}`, () => meet(kind.read(word)));
   showing.className = "show";
   showing.append(canvas);
-  const comparing = button("Compare", `Compare with ${title}`, () => compare(person, canvas));
+  const comparing = button("Compare", `Compare with ${title}`, () => compare(person));
   const removing = button("Remove", `Remove ${title}`, () => remove(word, item));
   comparing.classList.add("quiet");
   removing.classList.add("quiet");
@@ -192,7 +198,7 @@ async function add(word) {
   kept.push(word);
   $("kept").append(item);
   $("none-kept").hidden = true;
-  paint(canvas, (await drawing.of(person)).pixels);
+  drawing.of(person).then(({ pixels }) => paint(canvas, pixels), tell);
 }
 
 function button(text, label, pressed) {
@@ -213,10 +219,14 @@ function remove(word, item) {
 
 // --- Two at once ---
 
-function compare(person, canvas) {
+async function compare(person) {
   stopWalk();
   other = person;
-  $("other-face").getContext("2d").drawImage(canvas, 0, 0);
+  try {
+    paint($("other-face"), (await drawing.of(person)).pixels);
+  } catch (error) {
+    return tell(error);
+  }
   $("other-face").setAttribute("aria-label", `${titleOf(person)}, who does not exist`);
   $("other-name").textContent = titleOf(person);
   $("other").hidden = $("walk").hidden = false;
@@ -372,7 +382,8 @@ const KEYS = { n: another, " ": another, k: keep, s: save, l: copyLink };
 // Letters where nothing is written or chosen, and a space where it presses no button.
 function pressed(event) {
   const at = document.activeElement;
-  const taken = event.key === " " ? at !== document.body : at.matches("select, input:not([type=range], [type=checkbox])");
+  const writes = at.matches("select, input:not([type=range], [type=checkbox])");
+  const taken = event.key === " " ? at !== document.body : writes;
   const does = KEYS[event.key.toLowerCase()];
   if (taken || !does || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();

@@ -25,7 +25,7 @@ class WebGlEngine {
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
     this.layouts = network.operations.map(({ shape }) => layoutOf(shape));
     this.tensors = this.layouts.map(({ texels }) => this.#texture(texels));
-    this.inputs = network.operations.flatMap(({ kind, number }, place) => (kind === "input" ? [{ number, place }] : []));
+    this.inputs = inputsOf(network);
     this.steps = network.operations.flatMap((operation, place) =>
       operation.kind === "input" ? [] : [this.#step(operation, network.operations, place)]);
     if (gl.getError()) throw new Error("no room on the graphics card");
@@ -33,7 +33,9 @@ class WebGlEngine {
 
   draw(inputs) {
     const gl = this.gl;
-    for (const { number, place } of this.inputs) this.#fill(this.tensors[place], toTexels(inputs[number], this.layouts[place]));
+    for (const { number, place } of this.inputs) {
+      this.#fill(this.tensors[place], toTexels(inputs[number], this.layouts[place]));
+    }
     for (const step of this.steps) step();
     const { texels } = this.layouts.at(-1);
     const rows = Math.ceil(texels / WIDTH);
@@ -123,10 +125,10 @@ void main() {
     }
     gl.linkProgram(program);
     if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
-      const [, fragment] = gl.getAttachedShaders(program) ?? [];
-      throw new Error(`a shader that it refuses: ${(fragment && gl.getShaderInfoLog(fragment)) || gl.getProgramInfoLog(program)}`);
+      throw new Error(`a shader that it refuses: ${gl.getProgramInfoLog(program)}`);
     }
-    const uniforms = Object.fromEntries([...reads, ...ints, "first", "second"].map((name) => [name, gl.getUniformLocation(program, name)]));
-    return { program, uniforms };
+    const names = [...reads, ...ints, "first", "second"];
+    const uniforms = names.map((name) => [name, gl.getUniformLocation(program, name)]);
+    return { program, uniforms: Object.fromEntries(uniforms) };
   }
 }

@@ -28,7 +28,7 @@ class WebGpuEngine {
     this.pipelines = {};
     this.layouts = network.operations.map(({ shape }) => layoutOf(shape));
     this.tensors = this.layouts.map(({ texels }) => this.#buffer(16 * texels, "STORAGE", "COPY_DST", "COPY_SRC"));
-    this.inputs = network.operations.flatMap(({ kind, number }, place) => (kind === "input" ? [{ number, place }] : []));
+    this.inputs = inputsOf(network);
     this.steps = network.operations.flatMap((operation, place) =>
       operation.kind === "input" ? [] : [this.#step(operation, network.operations, place)]);
     this.staging = this.#buffer(16 * this.layouts.at(-1).texels, "MAP_READ", "COPY_DST");
@@ -75,8 +75,9 @@ class WebGpuEngine {
     const [x, y] = operation.inputs.map((input) => this.tensors[input]);
     const reads = kernel.reads.map((name) => ({ x, y })[name] ?? this.#filled(weights[name], "STORAGE"));
     const { texels } = this.layouts[place];
-    const facts = this.#filled(this.#facts(kernel, { ...factsOf(operation, operations), texels }, operation.activation), "UNIFORM");
-    const entries = [facts, this.tensors[place], ...reads].map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const facts = this.#facts(kernel, { ...factsOf(operation, operations), texels }, operation.activation);
+    const buffers = [this.#filled(facts, "UNIFORM"), this.tensors[place], ...reads];
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const group = this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
     const workgroups = Math.ceil(texels / GROUP);
     return (pass) => {
