@@ -3,7 +3,6 @@
 
 const ENGINES = { webgpu: WebGpuEngine, webgl2: WebGlEngine, cpu: CpuEngine };
 const GREYS = 2; // of 255, that a graphics card's picture may differ from the one in the file
-const PER_SECOND = 1e9; // products that a processor reckons, about
 
 // Returns what is done with each message; `post` sends the answers: what is drawn, or why it is not.
 function makeStudio(post) {
@@ -40,7 +39,7 @@ function makeStudio(post) {
     const start = performance.now();
     await engine.draw(inputs.map((each) => Float32Array.from(each)));
     const seconds = (performance.now() - start) / 1000;
-    if (seconds > network.products / PER_SECOND) throw new Error("the processor is quicker");
+    if (seconds > secondsOf(network.operations)) throw new Error("the processor is quicker");
   }
 
   async function numbersOf(inputs) {

@@ -10,8 +10,6 @@ class Network {
   constructor(rows, text) {
     this.bytes = fromBase64(text);
     this.operations = rows.map((row) => this.#read(row));
-    // Of all convolutions together, by which the time is guessed that a picture takes.
-    this.products = this.operations.reduce((sum, each) => sum + productsOf(each), 0);
   }
 
   #read(row) {
@@ -37,11 +35,14 @@ class Network {
   }
 }
 
-// A transposed convolution spreads each pixel read, another gathers for each pixel given.
-function productsOf({ kind, kernel, transposed, reads, gives }) {
-  if (kind !== "convolution") return 0;
-  const [rows, columns] = transposed ? reads : gives;
-  return rows * columns * kernel.length;
+// The seconds that a picture takes a processor, about: nearly all of it goes into convolutions.
+function secondsOf(operations) {
+  const perSecond = 1e9; // products that one core reckons
+  return operations.filter(({ kind }) => kind === "convolution").reduce((sum, each) => {
+    // Transposed, each pixel read is spread; else all is gathered for each pixel given.
+    const [rows, columns] = each.transposed ? each.reads : each.gives;
+    return sum + (rows * columns * each.kernel_shape.reduce((a, b) => a * b)) / perSecond;
+  }, 0);
 }
 
 function fromBase64(text) {

@@ -406,5 +406,7 @@ const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload
 const first = (!reloaded && kind.read(location.hash.slice(1))) || kind.stranger();
 shown = first;
 makeSliders();
+const seconds = Math.round(secondsOf(FILE.operations));
+if (seconds > 1) say(`A network of this size takes a processor about ${seconds} seconds a picture.`);
 note(first);
 show(first).then(recall);
