@@ -404,6 +404,38 @@ def test_an_engine_that_draws_something_else_is_left(faces, opened, tmp_path):
     assert difference(picture(page), generator.draw(latents)[0]) <= 1
 
 
+GIVES_UP = """async inputs => {
+  class Card {
+    static label = "a card";
+    static async open(network) {
+      return Object.assign(new Card(), {own: new CpuEngine(network), left: 2});
+    }
+    draw(inputs) {
+      if (this.left-- === 0) throw new Error("lost");
+      return this.own.draw(inputs);
+    }
+    close() {}
+  }
+  ENGINES.webgl2 = Card;
+  const {operations: rows, picture, check} = FILE;
+  return await new Promise(done => {
+    const answers = [];
+    const studio = makeStudio(answer => answers.push(answer) === 2 && done(answers));
+    studio({rows, weights: $("weights").textContent, picture, check, asked: "webgl2"});
+    studio({id: 1, inputs});
+    studio({id: 2, inputs});
+  }).then(answers => answers.map(({by, pixels}) => [by.label, ...pixels.slice(0, 400)]));
+}"""
+
+
+def test_the_processor_goes_on_where_a_graphics_card_gives_up(faces, opened):
+    page = opened(faces[1])
+    latents = some_latents(6)[0].tolist()
+    (card, *one), (processor, *other) = page.evaluate(GIVES_UP, [latents])
+    assert (card, processor) == ("a card", ENGINES["cpu"])
+    assert one == other
+
+
 def test_it_draws_where_there_are_no_workers(faces, context, tmp_path):
     generator, _, folder = faces
     text = (folder / "me.html").read_text("utf-8").replace("worker-src blob:", "worker-src 'none'")
