@@ -3,6 +3,7 @@
 
 const ENGINES = { webgpu: WebGpuEngine, webgl2: WebGlEngine, cpu: CpuEngine };
 const GREYS = 2; // of 255, that a graphics card's picture may differ from the one in the file
+const SMALL = 0.01; // seconds of a processor, below which no graphics card is worth the way there
 
 // Returns what is done with each message; `post` sends the answers: what is drawn, or why it is not.
 function makeStudio(post) {
@@ -12,7 +13,8 @@ function makeStudio(post) {
   async function open({ rows, weights, picture: kind, check, asked }) {
     network = new Network(rows, weights);
     picture = kind;
-    const names = [...new Set([...(asked in ENGINES ? [asked] : []), ...Object.keys(ENGINES)])];
+    const best = secondsOf(network.operations) < SMALL ? ["cpu"] : Object.keys(ENGINES);
+    const names = [...new Set([...(asked in ENGINES ? [asked] : []), ...best])];
     for (const name of names) {
       try {
         engine = await ENGINES[name].open(network, { soft: name === asked });
