@@ -14,7 +14,7 @@ function makeStudio(post) {
     network = new Network(rows, weights);
     picture = kind;
     const best = secondsOf(network.operations) < SMALL ? ["cpu"] : Object.keys(ENGINES);
-    const names = [...new Set([...(asked in ENGINES ? [asked] : []), ...best])];
+    const names = [...new Set([...(Object.hasOwn(ENGINES, asked) ? [asked] : []), ...best])];
     for (const name of names) {
       try {
         engine = await ENGINES[name].open(network, { soft: name === asked });

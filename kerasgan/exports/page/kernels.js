@@ -247,6 +247,11 @@ function layoutOf(shape) {
   return { pixels, channels, groups, texels: pixels * groups };
 }
 
+// In how many bands an operation is done, for a system stops a graphics card that is long at one.
+function bandsOf(operation) {
+  return Math.ceil(productsOf(operation) / 2 ** 24) || 1;
+}
+
 // Which inputs of the network are the results of which places.
 function inputsOf({ operations }) {
   return operations.flatMap(({ kind, number }, place) => (kind === "input" ? [{ number, place }] : []));

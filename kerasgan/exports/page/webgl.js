@@ -23,6 +23,7 @@ class WebGlEngine {
     this.programs = {};
     this.frame = gl.createFramebuffer();
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.frame);
+    gl.enable(gl.SCISSOR_TEST);
     this.layouts = network.operations.map(({ shape }) => layoutOf(shape));
     this.tensors = this.layouts.map(({ texels }) => this.#texture(texels));
     this.inputs = inputsOf(network);
@@ -84,6 +85,7 @@ class WebGlEngine {
     const [, first = 0, second = 0] = operation.activation ?? [];
     const result = this.tensors[place];
     const rows = Math.ceil(facts.texels / WIDTH);
+    const band = Math.ceil(rows / bandsOf(operation));
     return () => {
       gl.useProgram(program);
       gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, result, 0);
@@ -96,7 +98,10 @@ class WebGlEngine {
       for (const name of [...kernel.facts, "texels", "bending"]) gl.uniform1i(uniforms[name], facts[name]);
       gl.uniform1f(uniforms.first, first);
       gl.uniform1f(uniforms.second, second);
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
+      for (let row = 0; row < rows; row += band) {
+        gl.scissor(0, row, WIDTH, band);
+        gl.drawArrays(gl.TRIANGLES, 0, 3);
+      }
     };
   }
 

@@ -3,6 +3,7 @@
 
 const GROUP = 64; // texels that a workgroup computes
 const ROW = 2 ** 15; // workgroups in a row; a device takes no more than 65,535
+const OF_ALL = ["texels", "bending", "begin"]; // facts of every operation
 
 class WebGpuEngine {
   static label = "the graphics card, by WebGPU";
@@ -75,21 +76,27 @@ class WebGpuEngine {
     const [x, y] = operation.inputs.map((input) => this.tensors[input]);
     const reads = kernel.reads.map((name) => ({ x, y })[name] ?? this.#filled(weights[name], "STORAGE"));
     const { texels } = this.layouts[place];
-    const facts = this.#facts(kernel, { ...factsOf(operation, operations), texels }, operation.activation);
-    const buffers = [this.#filled(facts, "UNIFORM"), this.tensors[place], ...reads];
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const group = this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-    const workgroups = Math.ceil(texels / GROUP);
+    const band = Math.ceil(texels / GROUP / bandsOf(operation)); // workgroups
+    const groups = [];
+    for (let begin = 0; begin < texels; begin += band * GROUP) {
+      const known = { ...factsOf(operation, operations), texels, begin };
+      const facts = this.#filled(this.#facts(kernel, known, operation.activation), "UNIFORM");
+      const buffers = [facts, this.tensors[place], ...reads];
+      const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+      groups.push(this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    }
     return (pass) => {
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(Math.min(workgroups, ROW), Math.ceil(workgroups / ROW));
+      for (const group of groups) {
+        pass.setBindGroup(0, group);
+        pass.dispatchWorkgroups(Math.min(band, ROW), Math.ceil(band / ROW));
+      }
     };
   }
 
   // The facts as their struct has them: two floats, then whole numbers, filled up to 16 bytes.
   #facts(kernel, facts, [, first = 0, second = 0] = []) {
-    const names = [...kernel.facts, "texels", "bending"];
+    const names = [...kernel.facts, ...OF_ALL];
     const bytes = new ArrayBuffer(16 * Math.ceil((names.length + 2) / 4));
     new Float32Array(bytes).set([first, second]);
     new Int32Array(bytes).set(names.map((name) => facts[name]), 2);
@@ -97,7 +104,7 @@ class WebGpuEngine {
   }
 
   #pipeline({ reads, facts, source }) {
-    const ints = [...facts, "texels", "bending"];
+    const ints = [...facts, ...OF_ALL];
     const code = `
 struct Facts { first: f32, second: f32, ${ints.map((name) => `${name}: i32`).join(", ")} }
 @group(0) @binding(0) var<uniform> facts: Facts;
@@ -111,7 +118,7 @@ ${wgsl(BEND + source)}
 @compute @workgroup_size(${GROUP})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   ${["first", "second", ...ints].map((name) => `${name} = facts.${name};`).join(" ")}
-  let i = i32(id.y) * ${ROW * GROUP} + i32(id.x);
+  let i = begin + i32(id.y) * ${ROW * GROUP} + i32(id.x);
   if (i < texels) { result[i] = bend(value(i)); }
 }`;
     const module = this.device.createShaderModule({ code });
