@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasgan import animation, cli, directions, drawing, images, pretrained, saved
+from kerasgan import cli, directions, drawing, images, movies, pretrained, saved
 from kerasgan.directions import MAX_STRENGTH, Edited
 from kerasgan.drawing import COUNT, KEYS, Draws
 from kerasgan.errors import UserError
@@ -58,7 +58,8 @@ def build_parser() -> cli.Parser:
     """Builds the command line."""
     parser = cli.Parser(
         prog="python -m kerasgan.sample",
-        description="Draw pictures with a trained generator, or a walk between them as a GIF.",
+        description="Draw pictures with a trained generator, or a walk between them as a GIF, an "
+        "MP4 or a WebP.",
     )
     add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
     add("source", type=cli.path, metavar="RUN", help="a run, the .keras file of any generator, or "
@@ -99,11 +100,10 @@ def build_parser() -> cli.Parser:
         type=cli.value(parse_keys),
         const=KEYS,
         metavar="K",
-        help=f"a GIF that walks through K latents, {KEYS} where no K is typed, and back to the "
-        "first",
+        help=f"a walk through K latents, {KEYS} where no K is typed, and back to the first",
     )
     add("--frames", type=int, default=30, help="of a walk, from one latent to the next")
-    add("--fps", type=float, default=20.0, help="of a walk, frames per second, at most 50")
+    movies.add_flags(parser, "of a walk, ")
     saved.add_range_flag(parser)
     out = add("--out", type=cli.path, metavar="FILE", help="where the grid or the walk goes")
     cli.unset(out, "in the run's samples/; of a .keras file, in the current folder")
@@ -114,7 +114,8 @@ def build_parser() -> cli.Parser:
 def rules(args: argparse.Namespace) -> list[cli.Rule]:
     """Returns what flags should be, alone and together."""
     rows, columns = args.grid or images.grid_shape(max(args.n, 1))
-    separate, out, suffix = args.separate is not None, args.out, _suffix(args)
+    separate, out = args.separate is not None, args.out
+    is_png = out is None or out.suffix.lower() == ".png"
     return [
         ("`-n` should be at least 1", args.n, args.n >= 1),
         (f"`-n` should fit in --grid {rows}x{columns}", args.n, args.n <= rows * columns),
@@ -133,8 +134,8 @@ def rules(args: argparse.Namespace) -> list[cli.Rule]:
             rows * columns,
             separate or rows * columns <= MAX_GRID,
         ),
-        (f"`--out` should end in {suffix}", out, out is None or out.suffix.lower() == suffix),
-        animation.rule_of_fps(args.fps),
+        ("`--format` is for walks", args.format, args.keys or args.format is None),
+        *(movies.rules(args) if args.keys else [("`--out` should end in .png", out, is_png)]),
     ]
 
 
@@ -229,7 +230,7 @@ def write(path: Path, generator: Draws, args: argparse.Namespace, drawn: dict[st
     if args.keys:
         walk: dict[str, Any] = {"keys": args.keys, "frames_per_leg": args.frames}
         frames = drawing.draw_walk(generator, args.n, grid=args.grid, **walk, **drawn)
-        animation.write_gif(path, frames, args.fps)
+        movies.write(path, frames, args.fps)
     else:
         images.write_png(path, drawing.draw_grid(generator, args.n, grid=args.grid, **drawn))
 
@@ -253,7 +254,7 @@ def default_name(args: argparse.Namespace) -> str:
 
 
 def _suffix(args: argparse.Namespace) -> str:
-    return ".gif" if args.keys else ".png"
+    return movies.suffix_of(args) if args.keys else ".png"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ FLOORS = {
             ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
             ["cli", "files", "conditions", "formats"],
             ["recipes", "images", "blending"],
-            ["backend", "pace", "pretrained"],
+            ["backend", "pace", "pretrained", "movies"],
             ["data", "watch", "animation", "network_file"],
             ["plots", "log", "ranges"],
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"]
@@ -92,7 +92,7 @@ def test_a_sample_needs_few_modules():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     loaded = {module.removeprefix("kerasgan.") for module in done.stdout.split()}
     assert loaded == {
-        *("kerasgan", "sample", "saved", "drawing", "directions", "animation"),
+        *("kerasgan", "sample", "saved", "drawing", "directions", "movies"),
         *("cli", "conditions", "errors", "files", "formats", "images", "latents"),
         *("network_file", "pretrained", "ranges", "text"),
     }
