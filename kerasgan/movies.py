@@ -20,8 +20,8 @@ from kerasgan.files import atomic_path
 from kerasgan.text import either, printable
 
 MAX_HOLD = 600  # seconds; a GIF cannot hold a frame longer than 655
-PALETTE_SAMPLE = 2**14  # pixels that a palette is chosen by: more cost time and show no better
-PALETTE_SETTLED = 500  # of them, may still change their colour when the search for one ends
+PALETTE_SAMPLE = 2**13  # pixels that a palette is chosen by: more cost time and show no better
+PALETTE_SETTLED = 250  # of them, may still change their colour when the search for one ends
 HD = 720  # lines from which on players take colours that are not told for BT.709's
 
 GIF = ".gif"  # unless another ending is asked for

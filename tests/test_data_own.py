@@ -136,6 +136,8 @@ def test_folders_are_known_by_what_is_in_them(names: set[str], expected: bool) -
         ("seed-0000-n64.png", set(), True),
         ("model-seed-0003-n4-scale-0.7-walk-6x30.gif", set(), True),
         ("training.gif", set(), True),
+        ("training.webp", set(), True),
+        ("seed-0003-n1-walk-6x30.webp", set(), True),
         ("seed-12.png", set(), False),
         ("ana.png", {"ana.csv"}, True),
         ("ana.jpg", {"ana.csv"}, False),

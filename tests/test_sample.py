@@ -1,5 +1,6 @@
 """Samples and walks from tiny generators; and what users get wrong."""
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -133,6 +134,24 @@ def test_interpolate_writes_a_looping_gif(run):
         assert animation.info["duration"] == 50 and animation.info["loop"] == 0
 
 
+@pytest.mark.parametrize("flags", [["--format", "mp4"], ["--out", "x.mp4"]])
+def test_interpolate_writes_a_video(run, monkeypatch, flags):
+    monkeypatch.chdir(run)
+    words = [".", "-n", "2", "--interpolate", "3", "--frames", "4"]
+    assert sample.main([*words, *flags]) == 0
+    assert sample.main([*words, "--out", "x.gif"]) == 0
+    path = run / "x.mp4" if "--out" in flags else run / "samples" / "seed-0000-n2-walk-3x4.mp4"
+    with av.open(str(path)) as video:
+        drawn = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert video.duration == 12 * 50_000
+    with Image.open(run / "x.gif") as walk:
+        for index, frame in enumerate(drawn):
+            walk.seek(index)
+            same = np.asarray(walk.convert("L")).astype(int).mean()  # noise has no colours in MP4
+            assert frame.mean() == pytest.approx(same, abs=12)
+    assert len(drawn) == 12 and drawn[0].shape == (4, 8, 3)
+
+
 def test_interpolate_alone_has_eight_keys(run):
     assert sample.main([str(run), "--frames", "1", "--interpolate"]) == 0
     with Image.open(run / "samples" / "seed-0000-n1-walk-8x1.gif") as animation:
@@ -158,7 +177,10 @@ def test_interpolate_alone_has_eight_keys(run):
         (["--interpolate", "--separate", "x"], "`--separate` is for pictures"),
         (["--separate", "x", "--out", "x.png"], "`--out` a file"),
         (["--out", "x.gif"], "`--out` should end in .png"),
-        (["--interpolate", "--out", "x.png"], "`--out` should end in .gif"),
+        (["--out", "x.mp4"], "`--out` should end in .png"),
+        (["--format", "mp4"], "`--format` is for walks"),
+        (["--interpolate", "--out", "x.png"], "`--out` should end in .gif, .mp4 or .webp"),
+        (["--interpolate", "--out", "x.gif", "--format", "mp4"], "in what `--format` says"),
     ],
 )
 def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, rule):
