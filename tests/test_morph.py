@@ -56,11 +56,13 @@ def test_frames_between_are_drawn_and_not_mixed(walked):
 
 
 def test_the_pictures_are_met(walked, place):
-    for row, name in enumerate("abc"):
+    own = []
+    for name in "abc":
         with Image.open(place / f"{name}.png") as image:
-            own = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
-        found = np.rint((walked.found.pictures[row] + 1) * 127.5)
-        assert np.abs(found - own).mean() < 12
+            own.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int))
+    for row, found in enumerate((walked.found.pictures + 1) * 127.5):
+        missed = [np.abs(found - picture).mean() for picture in own]
+        assert missed[row] < 20 and 2 * missed[row] < min(missed[:row] + missed[row + 1 :])
 
 
 def test_the_command_writes_the_walk(place, tmp_path, monkeypatch, capsys):
@@ -117,4 +119,4 @@ def test_reading_takes_the_crop_that_is_named(place):
     names = [str(place / "wide.png")] * 2
     cut, whole = (morph.read(generator, names, crop)[0].reading for crop in ("center", "none"))
     assert isinstance(cut, restoration.Reading)
-    assert cut.before.min() == 255 and whole.before.min() == 0
+    assert cut.before.min() > 230 and whole.before.min() == 0
