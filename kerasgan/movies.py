@@ -142,7 +142,8 @@ def write(
             gets one row or column more, the same as the one beside it.
         frames: at least one uint8 picture (H, W, C), all of one size; may be a generator.
         fps: frames per second. A GIF shows each for whole hundredths of a second.
-        hold: seconds that the last frame stays longer than the others.
+        hold: seconds that the last frame stays longer than the others; in an MP4 and a WebP
+            rounded to whole frames.
 
     Returns:
         What was written.
