@@ -1,27 +1,20 @@
-"""Animations: a folder of numbered frames, or any pictures, to a GIF."""
+"""Animations: a folder of numbered frames to a GIF, an MP4 or a WebP."""
 
-import dataclasses
-import io
-import math
 import re
-import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from kerasgan import cli, images
+from kerasgan import cli, images, movies
 from kerasgan.errors import UserError
-from kerasgan.files import atomic_path
+from kerasgan.movies import Movie
 
-MAX_FPS = 50  # browsers slow a GIF down that asks for more
 MAX_WIDTH = 8192  # pixels
-MAX_HOLD = 600  # seconds; a GIF cannot hold a frame longer than 655
-PALETTE_SAMPLE = 2**14  # pixels that a palette is chosen by: more cost time and show no better
-PALETTE_SETTLED = 500  # of them, may still change their colour when the search for one ends
 NAMED_FRAMES = 10  # skipped frames that a message names before it only counts
 CAPTION_COLOUR = (230, 230, 230)
 CAPTION_BACKGROUND = (0, 0, 0)
@@ -29,18 +22,11 @@ CAPTION_BACKGROUND = (0, 0, 0)
 Finish = Callable[[Image.Image, Path], Image.Image]
 
 
-@dataclasses.dataclass(frozen=True)
-class Animation:
-    """What was written: the file, its frames and their width, and each frame left out with why."""
+@dataclass(frozen=True)
+class Animation(Movie):
+    """What was written, and each frame left out with why."""
 
-    path: Path
-    frames: int
-    width: int
     skipped: dict[Path, str]
-
-    @property
-    def megabytes(self) -> float:
-        return self.path.stat().st_size / 1e6
 
 
 def find_frames(folder: Path) -> list[Path]:
@@ -60,17 +46,17 @@ def make_training_gif(
     caption: bool = True,
     hold: float = 2.0,
 ) -> Animation:
-    """Writes the frames of a folder as one GIF, in the order of their numbers.
+    """Writes the frames of a folder as one animation, in the order of their numbers.
 
     A frame that cannot be read, or that differs in size from most, is left out; where `every`
     gives a choice, an earlier one takes its place. Frames are never deleted.
 
     Args:
         frames_folder: holds PNGs with a number in their name, `000050.png` or `control_399.png`.
-        out: the GIF's path.
-        fps: frames per second, up to 50.
+        out: the path; its ending, one of `movies.FORMATS`, says what it becomes.
+        fps: frames per second, up to 50 in a GIF and 60 elsewhere.
         every: takes each `every`-th frame, the first and the last among them.
-        width: of the GIF, pixels; the frames' own unless given. The height follows.
+        width: of the animation, pixels; the frames' own unless given. The height follows.
         caption: writes each frame's number in a strip below it.
         hold: seconds that the last frame stays longer than the others.
 
@@ -80,35 +66,32 @@ def make_training_gif(
     Raises:
         UserError: an argument is out of range, or no frame can be read.
     """
-    cli.require(rules(fps, every, width, hold))
+    movies.format_of(out)
+    cli.require(rules(fps, every, width, hold, Path(out).suffix.lower()))
     skipped: dict[Path, str] = {}
     paths = _of_one_size(find_frames(Path(frames_folder)), skipped)
     choices = _choices(paths, every)
     finish = _finisher(paths, width, caption)
     with cli.progress(len(choices), Path(out).name, unit="frame", leave=False) as bar:
         frames = _read_frames(choices, skipped, finish, bar)
-        count = write_gif(out, frames, fps, hold)
-    with Image.open(out, formats=("GIF",)) as written:
-        return Animation(Path(out), count, written.width, skipped)
+        made = movies.write(out, frames, fps, hold)
+    return Animation(made.path, made.frames, made.width, made.height, skipped)
 
 
-def rules(fps: float, every: int, width: int | None, hold: float) -> list[cli.Rule]:
+def rules(
+    fps: float, every: int, width: int | None, hold: float, suffix: str = movies.GIF
+) -> list[cli.Rule]:
     """Returns the rules for the arguments of `make_training_gif`, for `cli.require`."""
     return [
-        rule_of_fps(fps),
+        movies.rule_of_fps(fps, suffix),
         ("`--every` should be at least 1", every, every >= 1),
         (
             f"`--width` should be from 16 to {MAX_WIDTH}",
             width,
             width is None or 16 <= width <= MAX_WIDTH,
         ),
-        (f"`--hold` should be from 0 to {MAX_HOLD} seconds", f"{hold:g}", 0 <= hold <= MAX_HOLD),
+        movies.rule_of_hold(hold),
     ]
-
-
-def rule_of_fps(fps: float) -> cli.Rule:
-    """Returns the rule for the frames per second of a GIF, for `cli.require`."""
-    return f"`--fps` should be from 0.01 to {MAX_FPS}", f"{fps:g}", 0.01 <= fps <= MAX_FPS
 
 
 def _number(path: Path) -> int:
@@ -132,7 +115,7 @@ def _of_one_size(paths: list[Path], skipped: dict[Path, str]) -> list[Path]:
 
 
 def _choices(paths: list[Path], every: int) -> list[list[Path]]:
-    """For each frame of the GIF, the PNG to take and those to fall back on, latest first."""
+    """For each frame of the animation, the PNG to take and those to fall back on, latest first."""
     stops = sorted({*range(0, len(paths), every), len(paths) - 1}) if paths else []
     starts = [0, *(stop + 1 for stop in stops)]
     return [paths[start : stop + 1][::-1] for start, stop in zip(starts, stops, strict=False)]
@@ -154,7 +137,7 @@ def _read_frames(
         bar.update()
     if not found:
         raise UserError(
-            "A GIF should have at least one frame that can be read. "
+            "An animation should have at least one frame that can be read. "
             f"Received: {len(skipped)}, all of them broken: {named(skipped)}."
         )
 
@@ -203,94 +186,3 @@ def named(skipped: dict[Path, str]) -> str:
     names = [f"{path.name} ({why})" for path, why in skipped.items()]
     more = len(names) - NAMED_FRAMES
     return ", ".join(names[:NAMED_FRAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def delay_of(fps: float) -> int:
-    """Returns how long a GIF shows each frame, in its unit, hundredths of a second.
-
-    Raises:
-        UserError: `fps` is out of range.
-    """
-    cli.require([rule_of_fps(fps)])
-    return round(100 / fps)
-
-
-def write_gif(path: str | Path, frames: Iterable[np.ndarray], fps: float, hold: float = 0.0) -> int:
-    """Writes an animation that loops for ever, whole or not at all, holding few frames at a time.
-
-    Pillow, and imageio on top of it, keep every frame until the last is known. Here each frame
-    is compressed by Pillow as a GIF of its own, with its own palette, and its blocks are copied
-    into the animation.
-
-    Args:
-        path: where it goes.
-        frames: at least one uint8 picture (H, W, C), all of one size; may be a generator.
-        fps: frames per second, up to `MAX_FPS`; rounded to whole hundredths of a second a frame.
-        hold: seconds that the last frame stays longer than the others.
-
-    Returns:
-        How many frames were written.
-
-    Raises:
-        UserError: `fps` is out of range.
-        ValueError: there is no frame, or one differs in size.
-    """
-    delay = delay_of(fps)
-    held = min(delay + round(100 * hold), 0xFFFF)
-    count, size, last = 0, None, b""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        for frame in frames:
-            image = images.to_image(frame).convert("RGB")
-            if size is None:
-                size = image.size
-                file.write(_gif_head(*size))
-            if image.size != size:
-                raise ValueError(f"Frames should have one size. Received: {image.size}, {size}.")
-            if count:  # the frame before this one turns out not to be the last
-                file.write(_gif_timing(delay) + last)
-            last = _gif_frame(image)
-            count += 1
-        if not count:
-            raise ValueError("A GIF should have at least one frame. Received: none.")
-        file.write(_gif_timing(held) + last + b"\x3b")
-    return count
-
-
-def to_palette(image: Image.Image) -> Image.Image:
-    """Reduces an RGB image to the 256 colours that suit it best, dithered.
-
-    Median cut alone leaves skin in visible steps; a few rounds of k-means on a sample of the
-    pixels bring the palette close to the best one, and dithering hides what steps remain.
-    """
-    step = math.ceil(math.sqrt(image.width * image.height / PALETTE_SAMPLE))
-    sample = Image.fromarray(np.ascontiguousarray(np.asarray(image)[::step, ::step]))
-    palette = sample.quantize(256, Image.Quantize.MEDIANCUT, kmeans=PALETTE_SETTLED)
-    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-
-
-def _gif_head(width: int, height: int) -> bytes:
-    """The file's header, without a palette for all, and the extension that loops it for ever."""
-    screen = struct.pack("<6sHHBBB", b"GIF89a", width, height, 0x70, 0, 0)
-    return screen + struct.pack("<BBB11sBBHB", 0x21, 0xFF, 11, b"NETSCAPE2.0", 3, 1, 0, 0)
-
-
-def _gif_timing(hundredths: int) -> bytes:
-    """The block before a frame: how long it stays; the next one is drawn over it."""
-    return struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 1 << 2, hundredths, 0, 0)
-
-
-def _gif_frame(image: Image.Image) -> bytes:
-    """One frame's descriptor, palette and compressed pixels."""
-    buffer = io.BytesIO()
-    to_palette(image).save(buffer, format="GIF", interlace=False)
-    gif = buffer.getvalue()
-    bits = gif[10] & 7  # the palette has 2 ** (bits + 1) colours of three bytes
-    start = 13 + 3 * 2 ** (bits + 1)
-    palette = gif[13:start]
-    while gif[start] == 0x21:  # an extension: two bytes, then sub-blocks up to an empty one
-        start += 2
-        while gif[start]:
-            start += gif[start] + 1
-        start += 1
-    pixels = gif[start + 10 : -1]  # between the descriptor and the file's last byte
-    return struct.pack("<BHHHHB", 0x2C, 0, 0, *image.size, 0x80 | bits) + palette + pixels

@@ -26,7 +26,7 @@ import numpy as np
 from kerasgan.conditions import Conditions, unknown
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, atomic_path, reading
-from kerasgan.saved import SavedGenerator
+from kerasgan.saved import Draws, SavedGenerator
 from kerasgan.text import printable
 
 FILE = "directions.npz"
@@ -137,11 +137,14 @@ class Edited:
         edits: directions, or the names of its conditions, each with its strength.
     """
 
-    def __init__(
-        self, generator: SavedGenerator, edits: Iterable[tuple[Direction | str, float]]
-    ) -> None:
+    def __init__(self, generator: Draws, edits: Iterable[tuple[Direction | str, float]]) -> None:
         self.generator, self.edits = generator, list(edits)
         self.latent_dim = generator.latent_dim
+
+    @property
+    def conditions(self) -> Conditions | None:
+        """Names and examples of what steers it, if anything does."""
+        return self.generator.conditions
 
     def moved(
         self, latents: np.ndarray, conditions: np.ndarray | None = None

@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -12,19 +11,11 @@ from tqdm import tqdm
 from kerasgan import cli, images
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError
+from kerasgan.saved import Draws
 
 COUNT = 64  # pictures, unless another number is asked for
 KEYS = 8  # key latents of a walk
 CHUNK = 64  # pictures held at a time while many are drawn
-
-
-class Draws(Protocol):
-    """What draws pictures: a `SavedGenerator`, or one whose pictures are edited."""
-
-    latent_dim: int
-
-    def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        """Draws uint8 pictures (N, H, W, C) from latents (N, D) and conditions (N, C)."""
 
 
 def draw_pictures(
@@ -181,6 +172,33 @@ def draw_walk(
         for _ in latents:
             frame = np.stack([next(pictures) for _ in range(walkers)])
             yield _advance(bar, _lay_out(frame, grid))
+
+
+def draw_through(
+    generator: Draws,
+    keys: np.ndarray,
+    *,
+    frames_per_leg: int = 30,
+    conditions: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Draws a walk through latents that are known, and back to the first, frame by frame.
+
+    Args:
+        generator: that draws.
+        keys: the latents, float32 (K, D).
+        frames_per_leg: frames from one to the next.
+        conditions: of each of them, float32 (K, C), for a generator that has them; between two
+            they change evenly.
+
+    Returns:
+        An iterator over K * frames_per_leg uint8 frames (H, W, C).
+    """
+    latents = latent_space.walk(keys, frames_per_leg)
+    if conditions is not None:
+        conditions = latent_space.glide(conditions, np.arange(len(latents)) / frames_per_leg)
+    with _progress(len(latents), unit="frame") as bar:
+        for picture in draw_pictures(generator, latents, conditions):
+            yield _advance(bar, picture)
 
 
 def write_beside(path: Path, write: Callable[[Path], object]) -> Path:

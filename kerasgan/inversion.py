@@ -116,6 +116,10 @@ class Search:
         """Steps that a batch takes."""
         return self.latent_steps + self.feature_steps
 
+    def batches(self, count: int) -> int:
+        """Returns how many batches so many pictures take."""
+        return -(-count // BATCH)
+
     def __call__(self, known: np.ndarray, on_step: Callable[[], object] | None = None) -> Found:
         """Searches for any number of pictures, a batch at a time.
 

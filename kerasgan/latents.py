@@ -68,6 +68,22 @@ def walk(keys: np.ndarray, frames_per_leg: int) -> np.ndarray:
     return legs.reshape(-1, keys.shape[-1])
 
 
+def glide(keys: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Goes in straight lines from each key to the next and from the last back to the first.
+
+    Args:
+        keys: (K, ...).
+        places: (N,): at k it is key k, at K the first again.
+
+    Returns:
+        float32, (N, ...).
+    """
+    legs = np.floor(places).astype(int)
+    fractions = (places - legs).reshape(-1, *(1,) * (keys.ndim - 1))
+    start, end = keys[legs % len(keys)], keys[(legs + 1) % len(keys)]
+    return ((1 - fractions) * start + fractions * end).astype(np.float32)
+
+
 def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Splits (..., dim) into directions (..., dim) and lengths (..., 1); 0 has direction 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -53,6 +53,19 @@ class Facts:
     crop: str | None = None
     conditions: Conditions | None = None
     version: str | None = kerasgan.__version__
+
+
+class Draws(Protocol):
+    """What draws pictures: a `SavedGenerator`, or one whose pictures are changed in some way."""
+
+    latent_dim: int
+
+    @property
+    def conditions(self) -> Conditions | None:
+        """Names and examples of what steers it, if anything does."""
+
+    def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Draws uint8 pictures (N, H, W, C) from latents (N, D) and conditions (N, C)."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +192,7 @@ class SavedGenerator:
         if self._compiled is None:
             self._compiled = tf.function(self.pictures)
         with _as_written():
-            return _draw(self._compiled, latents, conditions)
+            return draw_by(self._compiled, latents, conditions)
 
     def reads(
         self, latents: "tf.Tensor", conditions: "tf.Tensor | None" = None
@@ -290,7 +303,7 @@ def draw(
     Returns:
         uint8, (N, H, W, C).
     """
-    return _draw(lambda *batch: called(model, list(batch)), latents, conditions)
+    return draw_by(lambda *batch: called(model, list(batch)), latents, conditions)
 
 
 def write(path: Path, model: "keras.Model", facts: Facts | None = None, half: bool = False) -> None:
@@ -378,10 +391,20 @@ def called(model: "keras.Model", reads: "list[tf.Tensor]") -> "tf.Tensor":
     return model(reads if len(reads) > 1 else reads[0], training=False)
 
 
-def _draw(
+def draw_by(
     pictures: Callable[..., Any], latents: np.ndarray, conditions: np.ndarray | None
 ) -> np.ndarray:
-    """Draws in batches of one size, the last one filled up; uint8, (N, H, W, C)."""
+    """Draws in batches of one size, the last one filled up.
+
+    Args:
+        pictures: a batch of latents, and of conditions where there are some, to pictures
+            (B, H, W, C) near [-1, 1].
+        latents: float32, (N, D), N at least 1.
+        conditions: float32, (N, C), for a generator that has them.
+
+    Returns:
+        uint8, (N, H, W, C).
+    """
     rows = [latents] if conditions is None else [latents, conditions]
     batches = zip(*map(_batches, rows), strict=True)
     drawn = [images.to_uint8(np.asarray(pictures(*batch))) for batch in batches]

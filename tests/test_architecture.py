@@ -10,36 +10,37 @@ from pathlib import Path
 import pytest
 
 import kerasgan
-from kerasgan import cli
+from kerasgan import cli, commands
+from kerasgan.commands import COMMANDS
 
 PACKAGE = Path(kerasgan.__file__).parent
+MODULES = [name.removeprefix("kerasgan.") for name in map(commands.name_of, COMMANDS)]
 FLOORS = {
     part: number
     for number, parts in enumerate(
         [
             ["kerasgan", "errors", "text", "growth", "latents", "portraits"],
-            ["cli", "files", "conditions", "formats"],
+            ["cli", "files", "conditions", "formats", "commands"],
             ["recipes", "images", "blending"],
-            ["backend", "pace", "pretrained"],
+            ["backend", "pace", "pretrained", "movies"],
             ["data", "watch", "animation", "network_file"],
             ["plots", "log", "ranges"],
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"]
             + ["degradations", "splitting"],
             ["critic", "saved"],
             ["drawing", "scorer", "directions", "verdicts", "codes"],
-            ["runs", "checkpoints", "events", "encoder", "inversion"],
+            ["runs", "checkpoints", "events", "encoder", "inversion", "truncation"],
             ["gan", "metrics", "restoration", "exports"],
-            ["quality", "control", "contrast"],
+            ["quality", "control", "contrast", "morph"],
             ["recorder", "start", "discovery"],
             ["loop", "shelf"],
             ["dry_run"],
-            ["train", "gif", "sample", "edit", "evaluate", "data.__main__", "restore", "export"],
+            MODULES,
+            ["__main__"],
         ]
     )
     for part in parts
 }
-COMMANDS = ["train", "data", "gif", "sample", "edit", "evaluate", "restore", "export"]
-MODULES = ["train", "data.__main__", "gif", "sample", "edit", "evaluate", "restore", "export"]
 
 
 def part_of(module: str) -> str:
@@ -72,10 +73,7 @@ def test_imports_go_down_only(path):
     "statement",
     [
         "import kerasgan",
-        *(
-            f"from kerasgan.{name} import main"
-            for name in ("train", "gif", "sample", "edit", "evaluate", "restore", "export")
-        ),
+        *(f"from kerasgan.{name} import main" for name in ["__main__", *MODULES]),
     ],
 )
 def test_no_tensorflow_before_work_starts(statement):
@@ -92,7 +90,7 @@ def test_a_sample_needs_few_modules():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     loaded = {module.removeprefix("kerasgan.") for module in done.stdout.split()}
     assert loaded == {
-        *("kerasgan", "sample", "saved", "drawing", "directions", "animation"),
+        *("kerasgan", "sample", "saved", "drawing", "directions", "movies"),
         *("cli", "conditions", "errors", "files", "formats", "images", "latents"),
         *("network_file", "pretrained", "ranges", "text"),
     }

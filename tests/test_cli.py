@@ -2,7 +2,6 @@
 
 import ast
 import errno
-import importlib
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasgan import cli
+from kerasgan import cli, commands
 from kerasgan.errors import UserError
 
 
@@ -60,9 +59,9 @@ def test_a_path_is_read_in_one_way(monkeypatch):
             read(none)
 
 
-@pytest.mark.parametrize("command", ["train", "gif", "sample", "evaluate", "data.__main__"])
+@pytest.mark.parametrize("command", commands.COMMANDS)
 def test_every_path_of_a_command_is_read_so(command):
-    parser = importlib.import_module(f"kerasgan.{command}").build_parser()
+    parser = commands.load(command).build_parser()
     kinds = {action.dest: action.type for action in parser._actions}
     assert Path not in kinds.values()
     assert cli.path in kinds.values()
@@ -117,7 +116,7 @@ def test_files_do_not_take_the_place_of_a_closed_stream(tmp_path, streams):
     """Else what native code says would be written into them."""
     script = f"""
 import os, subprocess, sys
-from kerasgan import cli
+from kerasgan import cli, commands
 def command(argv):
     with open({str(tmp_path / "file")!r}, "w") as file:
         assert file.fileno() > 2

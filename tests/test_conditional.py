@@ -406,3 +406,28 @@ def test_a_file_whose_conditions_are_lost_or_damaged_is_one_line(generator, file
     file.with_name("damaged.keras").write_bytes(content)
     assert sample.main(["damaged.keras"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_walk_through_seeds_keeps_each_face_under_its_condition(tmp_path, monkeypatch):
+    layers = keras.layers
+    latents, condition = keras.Input((4,)), keras.Input((2,))
+    x = layers.Concatenate()([latents, layers.Rescaling(0.5)(condition)])
+    kernel = keras.initializers.RandomNormal(stddev=0.4, seed=1)
+    x = layers.Dense(48, activation="tanh", kernel_initializer=kernel)(x)
+    model = keras.Model([latents, condition], layers.Reshape((4, 4, 3))(x))
+    known = Conditions(["Smiling", "Male"], np.array([[1, -1], [-1, 1], [-1, -1]], np.int8))
+    saved.write(tmp_path / "g.keras", model, saved.Facts(conditions=known))
+    monkeypatch.chdir(tmp_path)
+    words = ["g.keras", "--frames", "2", "--seeds", "1,2:3", "--out", "x.gif"]
+    for labels in ([], ["--label", "Smiling=1"]):
+        assert sample.main([*words, *labels]) == 0
+        faces = []
+        for seed, place in ((1, 0), (2, 3)):
+            assert sample.main(["g.keras", "-n", "4", "--grid", "1x4", "--seed", str(seed),
+                                "--out", "y.png", *labels]) == 0  # fmt: skip
+            with Image.open("y.png") as grid:
+                faces.append(np.asarray(grid)[:, 4 * place : 4 * place + 4].astype(int))
+        with Image.open("x.gif") as walk:
+            for frame, face in ((0, faces[0]), (2, faces[1])):
+                walk.seek(frame)
+                assert np.abs(np.asarray(walk.convert("RGB")) - face).max() <= 1

@@ -4,6 +4,7 @@ import csv
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -11,8 +12,6 @@ from kerasgan import data
 from kerasgan.cli import run
 from kerasgan.data import __main__ as command
 from kerasgan.errors import UserError
-
-av = pytest.importorskip("av")
 
 RED, BLUE = (220, 40, 40), (40, 40, 220)
 
@@ -160,15 +159,6 @@ def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         with pytest.raises(UserError, match="A video should be"):
             load(tmp_path / name)
-
-
-def test_without_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = write_video(tmp_path / "a.mp4", 2)
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
-    assert run(command.main, [str(path), "--cache", str(tmp_path / "cache")]) == 2
-    assert "kerasgan[video]" in capsys.readouterr().err
 
 
 def test_the_check_tells_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,19 @@ def test_walk_passes_the_pictures_of_its_keys(generator):
     np.testing.assert_array_equal([frame[:, :4] for frame in frames], alone)
 
 
+def test_a_walk_through_known_latents_passes_their_pictures(generator):
+    keys = latents.draw(3, DIM, 4)
+    frames = list(drawing.draw_through(generator, keys, frames_per_leg=4))
+    pictures = expected(generator, 3, seed=4)
+    assert len(frames) == 12
+    for leg in range(3):
+        assert np.abs(frames[4 * leg] - pictures[leg]).max() <= 1
+    middle = latents.slerp(keys[2], keys[0], 0.5)
+    kernel, bias = generator.model.get_weights()
+    between = np.rint((np.tanh(middle @ kernel + bias) + 1) * 127.5).reshape(4, 4, 3)
+    assert np.abs(frames[10] - between).max() <= 1
+
+
 def test_a_walk_draws_no_more_than_it_is_asked_for(generator, monkeypatch):
     drawn, draw = [], generator.draw
 

@@ -2,6 +2,7 @@
 
 import os
 
+import av
 import numpy as np
 import pytest
 from frames import GREYS, numbered, read, write_frames
@@ -85,9 +86,44 @@ def test_out_names_the_file_of_one_run(tmp_path, capsys):
     assert gif.main([str(tmp_path / "000-a"), "--out", str(out)]) == 0
     assert len(read(out)[0]) == 2 and not (tmp_path / "000-a" / "training.gif").exists()
     assert gif.main([str(tmp_path), "--out", str(out)]) == 2
-    assert gif.main([str(tmp_path / "000-a"), "--out", str(tmp_path / "x.mp4")]) == 2
+    assert gif.main([str(tmp_path / "000-a"), "--out", str(tmp_path / "x.avi")]) == 2
+    words = [str(tmp_path / "000-a"), "--out", str(tmp_path / "x.mp4"), "--format", "webp"]
+    assert gif.main(words) == 2
     errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 2 and "one run" in errors[0] and ".gif" in errors[1]
+    assert len(errors) == 3 and "one run" in errors[0]
+    assert "`--out` should end in .gif, .mp4 or .webp" in errors[1]
+    assert "should end in what `--format` says" in errors[2] and "x.mp4, --format webp" in errors[2]
+    assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webp"])
+def test_every_flag_works_in_every_format(tmp_path, suffix, capsys):
+    write_frames(tmp_path / "000-a" / "control", numbered(6), size=(64, 48))
+    write_frames(tmp_path / "001-b" / "control", numbered(2), size=(64, 48))
+    flags = ["--format", suffix[1:], "--fps", "10", "--every", "2", "--width", "129", "--hold", "1"]
+    assert gif.main([str(tmp_path), *flags]) == 0
+    assert "4 frames" in capsys.readouterr().out and not list(tmp_path.rglob("*.gif"))
+    assert (tmp_path / "001-b" / f"training{suffix}").exists()
+    kept = [GREYS[index] for index in (0, 2, 4, 5)]
+    if suffix == ".webp":
+        assert read(tmp_path / "000-a" / "training.webp") == (kept, [100, 100, 100, 1100])
+        with Image.open(tmp_path / "000-a" / "training.webp") as webp:
+            width, height = webp.size
+    else:
+        with av.open(str(tmp_path / "000-a" / "training.mp4")) as video:
+            frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        greys = [round(float(frame[:90].mean())) for frame in frames]
+        assert greys == pytest.approx(kept + [kept[-1]] * 10, abs=3)
+        height, width, _ = frames[0].shape
+    assert width == (129 if suffix == ".webp" else 130)
+    assert 97 + 10 < height < 97 + 40  # the caption's strip
+
+
+def test_out_names_the_format(tmp_path):
+    write_frames(tmp_path / "control", numbered(2))
+    assert gif.main([str(tmp_path), "--out", str(tmp_path / "x.MP4")]) == 0
+    assert (tmp_path / "x.MP4").read_bytes()[4:8] == b"ftyp"
+    assert not (tmp_path / "training.gif").exists()
 
 
 def test_large_ones_name_the_flags_that_help(tmp_path, capsys, monkeypatch):
@@ -97,7 +133,7 @@ def test_large_ones_name_the_flags_that_help(tmp_path, capsys, monkeypatch):
     assert "3 frames, 0.0 MB" in said and "--width" not in said
     monkeypatch.setattr(gif, "LARGE_MB", 0)
     gif.main([str(tmp_path)])
-    assert "--width 384 --every 5" in capsys.readouterr().out
+    assert "add --format mp4 or --width 384 --every 5" in capsys.readouterr().out
     gif.main([str(tmp_path), "--width", "384", "--every", "5"])
     assert "--width 192 --every 10" in capsys.readouterr().out
 

@@ -121,3 +121,11 @@ def test_walk_by_hand():
 def test_walk_of_one_key_stands_still():
     key = latents.draw(1, 3, seed=0)
     np.testing.assert_allclose(latents.walk(key, 4), np.repeat(key, 4, axis=0), rtol=1e-6)
+
+
+def test_gliding_passes_each_key_in_straight_lines_and_returns():
+    keys = np.array([[[0.0], [10.0]], [[4.0], [20.0]], [[8.0], [0.0]]])
+    glided = latents.glide(keys, np.array([0, 0.25, 1, 1.5, 2, 2.75, 3]))
+    assert glided.dtype == np.float32
+    expected = [[0, 10], [1, 12.5], [4, 20], [6, 10], [8, 0], [2, 7.5], [0, 10]]
+    np.testing.assert_allclose(glided[..., 0], expected, atol=1e-6)

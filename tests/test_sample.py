@@ -1,7 +1,9 @@
 """Samples and walks from tiny generators; and what users get wrong."""
 
+import av
 import numpy as np
 import pytest
+import tiny_generators
 from PIL import Image
 
 from kerasgan import latents, sample, saved
@@ -133,6 +135,66 @@ def test_interpolate_writes_a_looping_gif(run):
         assert animation.info["duration"] == 50 and animation.info["loop"] == 0
 
 
+@pytest.mark.parametrize("flags", [["--format", "mp4"], ["--out", "x.mp4"]])
+def test_interpolate_writes_a_video(run, monkeypatch, flags):
+    monkeypatch.chdir(run)
+    words = [".", "-n", "2", "--interpolate", "3", "--frames", "4"]
+    assert sample.main([*words, *flags]) == 0
+    assert sample.main([*words, "--out", "x.gif"]) == 0
+    path = run / "x.mp4" if "--out" in flags else run / "samples" / "seed-0000-n2-walk-3x4.mp4"
+    with av.open(str(path)) as video:
+        drawn = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert video.duration == 12 * 50_000
+    with Image.open(run / "x.gif") as walk:
+        for index, frame in enumerate(drawn):
+            walk.seek(index)
+            same = np.asarray(walk.convert("L")).astype(int).mean()  # noise has no colours in MP4
+            assert frame.mean() == pytest.approx(same, abs=12)
+    assert len(drawn) == 12 and drawn[0].shape == (4, 8, 3)
+
+
+def test_seeds_are_the_faces_that_their_own_pictures_show(run, generator):
+    words = [str(run), "--frames", "2", "--seeds", "3,7:5,12"]
+    assert sample.main(words) == 0
+    path = run / "samples" / "seed-0003-n1-through-3-7.5-12-walk-3x2.gif"
+    faces = [
+        expected(generator, place + 1, seed)[place] for seed, place in [(3, 0), (7, 5), (12, 0)]
+    ]
+    with Image.open(path) as walk:
+        assert walk.n_frames == 6
+        for index, face in enumerate(faces):
+            walk.seek(2 * index)
+            assert np.abs(np.asarray(walk.convert("RGB")) - face).max() <= 1
+    assert sample.main([*words, "--interpolate", "--scale", "0.5"]) == 0
+    assert path.with_name("seed-0003-n1-through-3-7.5-12-scale-0.5-walk-3x2.gif").exists()
+
+
+def test_truncation_brings_faces_nearer_to_the_average(tmp_path, monkeypatch):
+    tiny_generators.build().save(tmp_path / "g.keras")
+    monkeypatch.chdir(tmp_path)
+    for amount in ("1", "0.5", "0"):
+        assert sample.main(["g.keras", "-n", "9", "--truncation", amount]) == 0
+    side = tiny_generators.SIDE
+    names = ["g-seed-0000-n9.png", *(f"g-seed-0000-n9-truncation-{at}.png" for at in ("0.5", "0"))]
+    spread = []
+    for name in names:
+        grid = read(tmp_path / name).reshape(3, side, 3, side, 3).swapaxes(1, 2)
+        spread.append(grid.reshape(9, side, side, 3).std(axis=0).mean())
+    assert spread[0] > 1.3 * spread[1] > 0 and spread[2] == 0
+    words = ["g.keras", "--interpolate", "2", "--frames", "2", "--truncation", "0"]
+    assert sample.main([*words, "--out", "x.webp"]) == 0
+    with Image.open("x.webp") as walk:
+        assert walk.n_frames == 1 and walk.convert("RGB").size == (side, side)  # nothing moves
+
+
+def test_a_scale_without_effect_is_refused(tmp_path, monkeypatch, capsys):
+    tiny_generators.build().save(tmp_path / "g.keras")
+    monkeypatch.chdir(tmp_path)
+    assert sample.main(["g.keras", "--scale", "0.7"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "Received: 0.7, with g.keras" in error and "Type: --truncation 0.7" in error
+
+
 def test_interpolate_alone_has_eight_keys(run):
     assert sample.main([str(run), "--frames", "1", "--interpolate"]) == 0
     with Image.open(run / "samples" / "seed-0000-n1-walk-8x1.gif") as animation:
@@ -158,7 +220,23 @@ def test_interpolate_alone_has_eight_keys(run):
         (["--interpolate", "--separate", "x"], "`--separate` is for pictures"),
         (["--separate", "x", "--out", "x.png"], "`--out` a file"),
         (["--out", "x.gif"], "`--out` should end in .png"),
-        (["--interpolate", "--out", "x.png"], "`--out` should end in .gif"),
+        (["--out", "x.mp4"], "`--out` should end in .png"),
+        (["--format", "mp4"], "`--format` is for walks"),
+        (["--truncation", "-0.1"], "`--truncation` should be from 0 to 2"),
+        (["--truncation", "nan"], "`--truncation` should be from 0 to 2"),
+        (["--seeds", "3"], "`--seeds` should be two or more seeds"),
+        (["--seeds", "3,x"], "`--seeds` should be two or more seeds"),
+        (["--seeds", "3,-1"], "`--seeds` should be two or more seeds"),
+        (["--seeds", ""], "`--seeds` should be two or more seeds"),
+        (["--seeds", "3,4", "-n", "2"], "for walks through drawn latents"),
+        (["--seeds", "3,4", "--grid", "2x2"], "for walks through drawn latents"),
+        (["--seeds", "3,4", "--interpolate", "5"], "--interpolate K and --seeds"),
+        (["--seeds", "3,4", "--separate", "x"], "`--separate` is for pictures"),
+        (["--seeds", "3,4", "--out", "x.png"], "`--out` should end in .gif, .mp4 or .webp"),
+        (["--crop", "face"], "`--crop` is for --between"),
+        (["--steps", "9"], "`--steps` is for --between"),
+        (["--interpolate", "--out", "x.png"], "`--out` should end in .gif, .mp4 or .webp"),
+        (["--interpolate", "--out", "x.gif", "--format", "mp4"], "in what `--format` says"),
     ],
 )
 def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, rule):

@@ -14,7 +14,10 @@ CACHE = {"pictures.npy", "meta.json"}
 EXPORT, EXPORT_BEGINS = "pictures.csv", b"picture,name"
 FINDINGS_BEGIN = b"finding,picture,detail"  # the table beside a check's contact sheet
 # What `sample` and `gif` call their files where no name is typed.
-NAMES = re.compile(r"(.*-)?seed-\d{4,}-n\d+(-.*)?\.(png|gif)|training\.gif")
+NAMES = re.compile(
+    r"(.*-)?seed-\d{4,}-n\d+(-.*)?\.(png|gif|webp|mp4)|training\.(gif|webp|mp4)"
+    r"|(.*-)?between-.*-walk-\d+x\d+\.(gif|webp|mp4)"
+)
 TOLD_BY = 20  # rows of an export that tell whose export it is
 
 Head = Callable[[str], bytes]  # the first bytes of a file, by its name

@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasgan.data.kinds import VIDEO, endings_of
 from kerasgan.data.source import Item, Rejected, Source
-from kerasgan.errors import UserError, required
+from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.text import plural, printable
 
@@ -86,7 +86,8 @@ class VideoSource(Source):
 @contextmanager
 def _opened(path: str) -> Iterator[Any]:
     """Gives an `av.InputContainer`, of nothing but the file."""
-    av: Any = required("av", "video", "A video")
+    import av
+
     with reading():
         container = av.open(
             path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}
