@@ -18,10 +18,11 @@ PACKAGE = Path(kerasgan.__file__).parent
 FOLDER = "reference/commands"
 INDEX = """# Commands
 
-Each is also told by its `--help`. A line on what was wrong and an exit code of 2 answer a mistake;
-Ctrl-C ends any of them with nothing half written, and a training with all that it takes to go on.
+Each is typed behind `python -m kerasgan.`, and its `--help` says what its page says. A mistake is
+answered by one line and the exit code 2. Ctrl-C leaves nothing half written, and of a training all
+that it takes to go on.
 
-| command | |
+| | |
 |---|---|
 {rows}
 
@@ -55,7 +56,7 @@ def write_pages(folder: Path) -> None:
     """Writes an index and a page a command; removes those of commands that are no more."""
     found = dict(sorted(commands().items()))
     rows = [
-        f"| [`{parser.prog}`]({name}.md) | {escaped(first_sentence(parser.description))} |"
+        f"| [`{name}`]({name}.md) | {escaped(first_sentence(parser.description))} |"
         for name, parser in found.items()
     ]
     pages = {name: page(parser) for name, parser in found.items()}

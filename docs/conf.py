@@ -26,7 +26,6 @@ myst_heading_anchors = 3  # levels that other pages may link to
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "exclude-members": "__init__, __new__"}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Types in signatures need no page: those of NumPy and Keras have theirs elsewhere, and nothing is
