@@ -10,8 +10,8 @@ A run holds::
         reals.png       a preview of the training pictures
         rejected.csv    picture files that could not be used, with the reason
         control_latents.npy, control/000050.png   the control grid through the training
-        conditions.json, control_conditions.json   where conditions steer: their names, with examples
-                        and with those of the control grid's rows
+        conditions.json, control_conditions.json   where conditions steer: their names, with
+                        examples and with those of the control grid's rows
         losses.png      both loss curves
         quality.png     KID and face Frechet distance, where there are evaluations on the way
         generator.keras the generator, for `keras.models.load_model`
