@@ -19,7 +19,7 @@ exclude_patterns = ["_build"]
 # Two dashes are the beginning of a flag, not a dash of print.
 smartquotes = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3  # levels that other pages may link to
 
 # Docstrings have code between single backticks.
