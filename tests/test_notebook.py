@@ -59,7 +59,6 @@ def test_own_pictures_runs_from_top_to_bottom(walked, tmp_path, monkeypatch):
         "OWN_LIMIT": "24",
         "OWN_TRAINING": "--iters 3 --grid-every 1",
         "OWN_MEASURING": "-n 16 --features face --no-detection --sheet",
-        "OWN_FORMAT": "saved-model",
     }.items():
         monkeypatch.setenv(name, value)
     printed = executed(OWN_PICTURES, tmp_path)
@@ -67,8 +66,8 @@ def test_own_pictures_runs_from_top_to_bottom(walked, tmp_path, monkeypatch):
     assert "error:" not in printed and "24 of 24 pictures can be used" in printed
     made = {path.name for path in (outputs / "000-article-lite").iterdir()}
     assert {"generator.keras", "evaluation.json", "memorisation.png"} <= made
-    assert (outputs / "faces.png").exists()
-    assert list((outputs / "edits").glob("*sefa-1.png")) and list((outputs / "exports").iterdir())
+    assert (outputs / "faces.png").exists() and list((outputs / "edits").glob("*sefa-1.png"))
+    assert (outputs / "exports" / "000-article-lite.html").exists()
 
 
 @BOTH
