@@ -1,26 +1,23 @@
 """A Sphinx extension: a page for each command, made of the command's own parser.
 
-A module of the package that has a `build_parser` is a command. Its page is written beside the
-others before Sphinx looks for them, with an anchor for each flag, and git ignores it.
+Pages are written before Sphinx looks for them, with an anchor for each flag, and git ignores them.
 """
 
 import argparse
-import importlib
 import os
 import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import kerasgan
+from kerasgan.commands import COMMANDS, load
 
-PACKAGE = Path(kerasgan.__file__).parent
 FOLDER = "reference/commands"
 INDEX = """# Commands
 
-Each is typed behind `python -m kerasgan.`, and its `--help` says what its page says. A mistake is
-answered by one line and the exit code 2. Ctrl-C leaves nothing half written, and of a training all
-that it takes to go on.
+Each is typed behind `kerasgan`, as in `kerasgan train`, or as a module, `python -m kerasgan.train`;
+`kerasgan` alone lists them. A mistake is answered by one line and the exit code 2. Ctrl-C leaves
+nothing half written, and of a training all that it takes to go on.
 
 | | |
 |---|---|
@@ -40,27 +37,11 @@ def setup(app) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    """Returns the parser of every command, by the command's name: "train", "data", ..."""
-    files = sorted(PACKAGE.rglob("*.py"))
-    modules = [
-        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for file in files
-        if "\ndef build_parser(" in file.read_text(encoding="utf-8")
-    ]
-    parsers = [importlib.import_module(module).build_parser() for module in modules]
-    return {parser.prog.rpartition(".")[2]: parser for parser in parsers}
-
-
 def write_pages(folder: Path) -> None:
     """Writes an index and a page a command; removes those of commands that are no more."""
-    found = dict(sorted(commands().items()))
-    rows = [
-        f"| [`{name}`]({name}.md) | {escaped(first_sentence(parser.description))} |"
-        for name, parser in found.items()
-    ]
-    pages = {name: page(parser) for name, parser in found.items()}
-    pages["index"] = INDEX.format(rows="\n".join(rows), names="\n".join(found))
+    rows = [f"| [`{name}`]({name}.md) | {escaped(what)} |" for name, what in COMMANDS.items()]
+    pages = {name: page(name, load(name).build_parser()) for name in COMMANDS}
+    pages["index"] = INDEX.format(rows="\n".join(rows), names="\n".join(COMMANDS))
     folder.mkdir(parents=True, exist_ok=True)
     for file in folder.glob("*.md"):
         if file.stem not in pages:
@@ -75,9 +56,8 @@ def write_if_new(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def page(parser: argparse.ArgumentParser) -> str:
+def page(name: str, parser: argparse.ArgumentParser) -> str:
     """Returns a command's page: what it does, how it is typed, and every flag."""
-    name = parser.prog.rpartition(".")[2]
     parts = [
         f"# {name}",
         escaped(parser.description or ""),
@@ -123,11 +103,6 @@ def heading(title: str | None) -> str:
 def sentence(text: str) -> str:
     """Returns a phrase as a sentence, in Markdown."""
     return escaped(text[:1].upper() + text[1:].rstrip(".") + ".") if text else ""
-
-
-def first_sentence(text: str | None) -> str:
-    """Returns the text up to its first full stop."""
-    return re.split(r"(?<=\.)\s", text or "")[0]
 
 
 def escaped(text: str) -> str:
