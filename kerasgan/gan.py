@@ -104,7 +104,7 @@ class GAN:
 
     @property
     def shown_generator(self) -> keras.Model:
-        """The generator whose pictures are shown and kept: the averaged one where there is one."""
+        """The generator whose pictures are shown and kept, the averaged one where there is one."""
         return self.ema_generator or self.generator
 
     @cached_property

@@ -1,23 +1,25 @@
 """The run folder: what a training writes, and how it is read back.
 
-outputs/000-article-lite/
-    recipe.json     every hyperparameter, resolved
-    run.json        data, device and versions; `start` where it began with other weights, and
-                    `resumptions` where it went on with another device or other versions
-    log.jsonl       one line an iteration
-    reals.png       a preview of the training pictures
-    rejected.csv    picture files that could not be used, with the reason
-    control_latents.npy, control/000050.png   the control grid through the training
-    conditions.json, control_conditions.json   where conditions steer: their names, with examples
-                    and with those of the control grid's rows
-    losses.png      both loss curves
-    quality.png     KID and face Frechet distance, where there are evaluations on the way
-    generator.keras the generator, for `keras.models.load_model`
-    discriminator.keras   the discriminator that it was trained against
-    generator-best.keras   the one of the best evaluation
-    checkpoints/    networks, optimizers and iteration, the last few
-    events/         TensorBoard's
-    evaluation.json, memorisation.png   what `kerasgan.evaluate` measured, once it has
+A run holds::
+
+    outputs/000-article-lite/
+        recipe.json     every hyperparameter, resolved
+        run.json        data, device and versions; `start` where it began with other weights, and
+                        `resumptions` where it went on with another device or other versions
+        log.jsonl       one line an iteration
+        reals.png       a preview of the training pictures
+        rejected.csv    picture files that could not be used, with the reason
+        control_latents.npy, control/000050.png   the control grid through the training
+        conditions.json, control_conditions.json   where conditions steer: their names, with
+                        examples and with those of the control grid's rows
+        losses.png      both loss curves
+        quality.png     KID and face Frechet distance, where there are evaluations on the way
+        generator.keras the generator, for `keras.models.load_model`
+        discriminator.keras   the discriminator that it was trained against
+        generator-best.keras   the one of the best evaluation
+        checkpoints/    networks, optimizers and iteration, the last few
+        events/         TensorBoard's
+        evaluation.json, memorisation.png   what `kerasgan.evaluate` measured, once it has
 """
 
 import dataclasses

@@ -138,7 +138,7 @@ class SavedGenerator:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What the weights are known by: what was made for others does not fit this generator."""
+        """What the weights are known by. What was made for others does not fit this generator."""
         digest = hashlib.sha256()
         for weight in self.model.get_weights():
             digest.update(np.asarray(weight, "<f4").tobytes())

@@ -43,7 +43,7 @@ class Evaluation:
 
     @property
     def score(self) -> float:
-        """The less the better: the geometric mean of KID x 1000 and 1000 times face Frechet.
+        """The geometric mean of KID x 1000 and 1000 times face Frechet; the less the better.
 
         Either alone is deceived: ImageNet's features by texture, faces' by the background.
         Below the least that a measurement can tell from 0, neither counts further.

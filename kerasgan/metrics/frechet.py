@@ -24,7 +24,7 @@ def statistics(features: np.ndarray) -> Statistics:
 
 
 def frechet_distance(first: Statistics, second: Statistics) -> float:
-    """Returns |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
+    """Returns `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))`.
 
     C1 C2 has the eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2), whose root is safe to take
     even where there are fewer pictures than features.
