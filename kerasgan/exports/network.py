@@ -16,7 +16,8 @@ def named(generator: SavedGenerator) -> "keras.Model":
         generator: any; its shapes and its range stay as they are.
 
     Returns:
-        A model from `latents`, or [`latents`, `conditions`], to `pictures`.
+        A model from `latents`, or [`latents`, `conditions`], to {"pictures": pictures}, which is
+        what gives the output its name in every format.
     """
     from kerasgan.backend import keras
 
@@ -25,6 +26,8 @@ def named(generator: SavedGenerator) -> "keras.Model":
         keras.Input(each.shape[1:], name=name, dtype=each.dtype)
         for each, name in zip(model.inputs, (LATENTS, CONDITIONS), strict=False)
     ]
-    first = inputs if len(inputs) > 1 else inputs[0]
-    pictures = keras.layers.Identity(name=PICTURES, dtype="float32")(model(first))
-    return keras.Model(first, pictures, name="generator")
+    reads = inputs if len(inputs) > 1 else inputs[0]
+    pictures = keras.layers.Identity(name=PICTURES, dtype="float32")(model(reads))
+    network = keras.Model(reads, {PICTURES: pictures}, name="generator")
+    network(reads)  # Keras exports only what has been called
+    return network
