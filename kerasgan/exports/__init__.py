@@ -12,8 +12,11 @@ A module imports what only the extra `export` installs inside of its functions. 
 quantize)`. Whether a file is there already, temporary names and the comparison are `export`'s.
 """
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +24,10 @@ import numpy as np
 
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError, required
-from kerasgan.exports import saved_model, web
-from kerasgan.files import Damaged, atomic_path, reading
-from kerasgan.saved import SavedGenerator
+from kerasgan.exports import litert, onnx, saved_model
+from kerasgan.files import atomic_path
+from kerasgan.saved import SavedGenerator, called
+from kerasgan.text import first_line
 
 EXTRA = "export"  # that installs what formats need
 FLOAT16, INT8 = "float16", "int8"  # what weights may be kept in
@@ -68,37 +72,51 @@ FORMATS = {
     "saved-model": Format(
         "TensorFlow's SavedModel, a folder", "", saved_model.write, saved_model.opened, "TensorFlow"
     ),
-    "web": Format(
-        "a page that draws in any browser, one HTML file",
-        ".html",
-        web.write,
-        web.opened,
-        "TensorFlow, from what the page holds,",
-        quantized=(FLOAT16, INT8),
-        kept=FLOAT16,
+    "onnx": Format(
+        "one file for ONNX Runtime",
+        ".onnx",
+        onnx.write,
+        onnx.opened,
+        "ONNX Runtime",
+        ("onnx", "tf2onnx", "onnxruntime"),
+        (FLOAT16, INT8),
+    ),
+    "litert": Format(
+        "one file for LiteRT, once TensorFlow Lite, which draws a picture at a time",
+        ".tflite",
+        litert.write,
+        litert.opened,
+        "LiteRT",
+        ("ai_edge_litert.interpreter",),
+        (FLOAT16, INT8),
     ),
 }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a runtime draws beside what Keras does.
+    """What a runtime draws beside what Keras does, from the same latents.
 
     Attributes:
         difference: the largest, in the values that the network gives.
         greys: the same in grey levels, of which there are 255 from black to white.
+        average: difference, in grey levels.
         seconds: that a picture takes in the runtime, drawn alone.
     """
 
     difference: float
     greys: float
+    average: float
     seconds: float
 
 
 def require_modules(name: str) -> None:
     """Raises UserError where something is not installed that a format needs."""
-    for module in FORMATS[name].modules:
-        required(module, EXTRA, f"`--format {name}`")
+    from kerasgan import backend  # before others import TensorFlow, with all its chatter
+
+    with backend.silent_stderr(shown=False):
+        for module in FORMATS[name].modules:
+            required(module, EXTRA, f"`--format {name}`")
 
 
 def export(
@@ -108,7 +126,8 @@ def export(
 
     Args:
         generator: that `saved.load` returned.
-        path: of the file or folder; see `Format.suffix`.
+        path: of the file, which is replaced, or of the folder; see `Format.suffix`. A folder that
+            is there should be an export, which is replaced as well.
         name: of the format, one of `FORMATS`.
         quantize: what weights are kept in, one of the format's `quantized`; None for float32.
 
@@ -116,56 +135,50 @@ def export(
         How it compares; None for a format without a runtime here.
 
     Raises:
-        UserError: a module is missing, the runtime refuses what was written, or draws something
-            else.
+        UserError: a module is missing, the format lacks something that the network does, the
+            runtime refuses what was written, or it draws something else.
     """
     require_modules(name)
-    form = FORMATS[name]
+    form, found = FORMATS[name], None
     with atomic_path(path) as temporary:
-        form.write(generator, temporary, quantize)
-        if form.opened is None:
-            return None
-        found = compare(generator, form.opened, temporary, form.runtime)
-        bar = BARS[quantize or form.kept]
-        if not found.greys <= bar:
-            raise UserError(
-                f"Pictures should differ from Keras' own by at most {bar:g} of {GREYS} "
-                f"grey levels. Received: {found.greys:.3g}, of {form.what}"
-                f"{f' in {quantize}' if quantize else ''}. Type another --format, or leave "
-                "--quantize out."
-            )
+        with _telling(f"A generator should be made of what {name} has", generator):
+            form.write(generator, temporary, quantize)
+        if form.opened is not None:
+            found = compare(generator, form.opened, temporary, form.runtime)
+            _require_alike(found, name, quantize)
+        if path.is_dir():
+            shutil.rmtree(path)  # over which nothing can be renamed
     return found
 
 
 def compare(
     generator: SavedGenerator, opened: Callable[[Path], Runner], path: Path, runtime: str
 ) -> Comparison:
-    """Compares what a runtime draws with what Keras does, of the same latents.
+    """Compares what a runtime draws with what Keras does.
+
+    Args:
+        generator: that was written.
+        opened: as in `Format`.
+        path: of what was written.
+        runtime: its name, for the message.
 
     Raises:
         UserError: the runtime refuses the file.
     """
     rows = reads(generator)
-    try:
-        with reading():
-            runner = opened(path)
-        with reading():
-            drawn = runner(rows)
-        seconds = []
+    seconds = []
+    with _telling(f"An export should open in {runtime}", generator):
+        runner = opened(path)
+        drawn = runner(rows)
         for place in range(TIMED):
             start = time.perf_counter()
-            with reading():
-                runner([row[place : place + 1] for row in rows])
+            runner([row[place : place + 1] for row in rows])
             seconds.append(time.perf_counter() - start)
-    except Damaged as error:
-        raise UserError(
-            f"An export should open in {runtime}. Received: a generator that it refuses: {error}. "
-            "Type another --format."
-        ) from error
-    difference = float(np.max(np.abs(drawn - values(generator, rows))))
+        apart = np.abs(np.subtract(drawn, values(generator, rows), dtype=np.float32))
     black, white = generator.range
-    greys = difference * GREYS / (white - black)
-    return Comparison(difference, greys, float(np.median(seconds)))
+    scale = GREYS / (white - black)
+    largest, average = float(np.max(apart)), float(np.mean(apart))
+    return Comparison(largest, largest * scale, average * scale, min(seconds))
 
 
 def reads(generator: SavedGenerator, count: int = COMPARED, seed: int = SEED) -> list[np.ndarray]:
@@ -181,5 +194,40 @@ def values(generator: SavedGenerator, rows: list[np.ndarray]) -> np.ndarray:
     from kerasgan.backend import tf
 
     with tf.device("/CPU:0"):
-        given = generator.model(rows if len(rows) > 1 else rows[0], training=False)
-    return np.asarray(given, np.float32)
+        return np.asarray(called(generator.model, rows), np.float32)
+
+
+@contextmanager
+def _telling(rule: str, generator: SavedGenerator) -> Iterator[None]:
+    """Makes one line of whatever converters and runtimes say, and holds back their chatter.
+
+    Raises:
+        UserError: they say that something is wrong.
+    """
+    from kerasgan import backend
+
+    try:
+        with backend.silent_stderr(shown=False), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{rule}. Received: {generator.file or generator.model.name}, which is refused: "
+            f"{first_line(error)} Type another --format."
+        ) from error
+
+
+def _require_alike(found: Comparison, name: str, quantize: str | None) -> None:
+    """Raises UserError where pictures differ too much, or are none (NaN)."""
+    bar = BARS[quantize]
+    if found.greys <= bar:
+        return
+    how, remedy = "", "Type another --format"
+    if quantize is not None:
+        how, remedy = f" in {quantize}", "Leave --quantize out, or type another"
+    raise UserError(
+        f"An export should draw as Keras does, but for {bar:g} of {GREYS} grey levels. Received: "
+        f"--format {name}{how}, which draws up to {found.greys:.3g} apart. {remedy}."
+    )

@@ -58,9 +58,7 @@ def _export_one(model: "keras.Model", folder: str) -> None:
     """Writes a SavedModel that reads one latent and draws one picture."""
     from kerasgan.backend import tf
 
-    one = [
-        tf.TensorSpec((1, *each.shape[1:]), each.dtype, name=each.name) for each in model.inputs
-    ]
+    one = [tf.TensorSpec((1, *each.shape[1:]), each.dtype, name=each.name) for each in model.inputs]
     signature = [one if len(one) > 1 else one[0]]
     model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
 
