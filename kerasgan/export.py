@@ -29,10 +29,12 @@ def _command(argv: Sequence[str] | None) -> None:
     generator = saved.load(args.source, args.range)
     replaced = " (replaced)" if path.exists() else ""
     found = exports.export(generator, path, args.format, args.quantize)
-    print(f"{path}{replaced}: {megabytes(size_of(path))}, {facts.sentence(facts.of(generator))}")
+    form = exports.FORMATS[args.format]
+    what = facts.sentence(facts.of(generator, args.quantize, form.count))
+    print(f"{path}{replaced}: {megabytes(size_of(path))}, {what}")
     if found is not None:
         print(
-            f"{exports.FORMATS[args.format].runtime} draws {exports.COMPARED} pictures as Keras "
+            f"{form.runtime} draws {exports.COMPARED} pictures as Keras "
             f"does, but for {found.greys:.2g} of {exports.GREYS} grey levels at most, "
             f"{found.average:.1g} on average ({found.difference:.1e} in values); a picture takes "
             f"{1000 * found.seconds:.1f} ms"

@@ -1,16 +1,17 @@
 """What an exported file says of its network, as far as its format has a place for it."""
 
 import dataclasses
+from contextlib import suppress
 from typing import Any
 
 import kerasgan
 from kerasgan import ranges
+from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Run
 from kerasgan.saved import SavedGenerator
 
-KEY = "kerasgan"  # the name of the facts, in formats that have one for all
-FILE = "kerasgan.json"  # of the facts, in formats that are folders
+FILE = "kerasgan.json"  # of the facts, in formats that hold files
 LATENTS, CONDITIONS, PICTURES = "latents", "conditions", "pictures"  # names of inputs and output
 
 DRAWN = "independent normal numbers of mean 0 and standard deviation 1"
@@ -81,5 +82,7 @@ def _recipe(generator: SavedGenerator) -> Recipe | None:
     if file is None:
         return None
     run = Run(file.parent)
-    own = file in (run.generator, run.best_generator) and (run.folder / "recipe.json").is_file()
-    return run.read_recipe() if own else None
+    if file in (run.generator, run.best_generator) and (run.folder / "recipe.json").is_file():
+        with suppress(UserError):  # a recipe of another version says nothing here
+            return run.read_recipe()
+    return None

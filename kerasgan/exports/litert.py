@@ -10,7 +10,8 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 SIGNATURE = "serving_default"
+COUNT = 1  # picture at a time
 
 
 def write(generator: SavedGenerator, path: Path, quantize: str | None = None) -> None:
@@ -36,7 +38,10 @@ def write(generator: SavedGenerator, path: Path, quantize: str | None = None) ->
     with tempfile.TemporaryDirectory() as folder:
         _export_one(network.named(generator), folder)
         content = _convert(folder, quantize)
-    path.write_bytes(_with_facts(content, facts.of(generator, quantize, count=1)))
+    path.write_bytes(content)
+    # What belongs to a file of LiteRT lies behind it, as a zip archive.
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive:
+        archive.writestr(facts.FILE, json.dumps(facts.of(generator, quantize, COUNT)))
 
 
 def opened(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
@@ -58,7 +63,9 @@ def _export_one(model: "keras.Model", folder: str) -> None:
     """Writes a SavedModel that reads one latent and draws one picture."""
     from kerasgan.backend import tf
 
-    one = [tf.TensorSpec((1, *each.shape[1:]), each.dtype, name=each.name) for each in model.inputs]
+    one = [
+        tf.TensorSpec((COUNT, *each.shape[1:]), each.dtype, name=each.name) for each in model.inputs
+    ]
     signature = [one if len(one) > 1 else one[0]]
     model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
 
@@ -72,18 +79,3 @@ def _convert(folder: str, quantize: str | None) -> bytes:
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
-
-
-def _with_facts(content: bytes, known: dict[str, Any]) -> bytes:
-    """Adds the facts to a file as its description and one entry of its metadata."""
-    from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    model.description = facts.sentence(known)
-    entry, buffer = schema.MetadataT(), schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(known).encode(), np.uint8)
-    entry.name, entry.buffer = facts.KEY, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or ()), entry]
-    return flatbuffer_utils.convert_object_to_bytearray(model)

@@ -52,7 +52,10 @@ def opened(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
     """Opens the file in ONNX Runtime, and returns what draws with it."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # as LiteRT has: what one core takes is known of any machine
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
 
     def run(rows: list[np.ndarray]) -> np.ndarray:
