@@ -182,6 +182,29 @@ def test_a_foreign_generator_keeps_its_range_and_its_axes(tmp_path, monkeypatch,
     assert facts_of(tmp_path / "theirs.onnx")["recipe"] is None
 
 
+def test_mixed_precision_becomes_float32(tmp_path):
+    keras.utils.set_random_seed(3)
+    mixed, single = (
+        keras.Sequential(
+            [
+                keras.Input((5,)),
+                keras.layers.Dense(48, dtype=policy),
+                keras.layers.Activation("tanh", dtype=policy),
+                keras.layers.Reshape((4, 4, 3), dtype=policy),
+            ]
+        )
+        for policy in ("mixed_bfloat16", "float32")
+    )
+    single.set_weights(mixed.get_weights())
+    mixed.save(tmp_path / "mixed.keras")
+    words = ["--format", "litert", "--out", str(tmp_path)]
+    assert export.main([str(tmp_path / "mixed.keras"), *words]) == 0
+    drawn = latents.draw(3, 5, seed=0)
+    values = run_litert(tmp_path / "mixed.tflite", latents=drawn)
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, np.asarray(single(drawn)), atol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["onnx", "litert"])
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name != "fast"])

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError, required
-from kerasgan.exports import litert, onnx, saved_model
+from kerasgan.exports import litert, network, onnx, saved_model
 from kerasgan.files import atomic_path
 from kerasgan.saved import SavedGenerator, called
 from kerasgan.text import first_line
@@ -38,6 +39,7 @@ GREYS = 255  # steps from black to white
 # Measured on generators of all presets: up to 0.001, 0.6 and 29.
 BARS = {None: 0.1, FLOAT16: 2.0, INT8: 48.0}
 TIMED = 5  # pictures, one by one
+REASON = 200  # characters of what a converter or a runtime says, at most
 
 # What the network reads, latents and, where it has them, conditions, to what it gives.
 Runner = Callable[[list[np.ndarray]], np.ndarray]
@@ -192,11 +194,11 @@ def reads(generator: SavedGenerator, count: int = COMPARED, seed: int = SEED) ->
 
 
 def values(generator: SavedGenerator, rows: list[np.ndarray]) -> np.ndarray:
-    """Returns what the network gives in Keras, on a processor, float32."""
+    """Returns what the network gives in Keras, in float32 on a processor."""
     from kerasgan.backend import tf
 
     with tf.device("/CPU:0"):
-        return np.asarray(called(generator.model, rows), np.float32)
+        return np.asarray(called(network.in_float32(generator.model), rows), np.float32)
 
 
 @contextmanager
@@ -215,9 +217,10 @@ def _telling(rule: str, generator: SavedGenerator) -> Iterator[None]:
     except (OSError, UserError):
         raise
     except Exception as error:
+        reason = shorten(first_line(error), REASON, placeholder=" ...").rstrip(".")
         raise UserError(
             f"{rule}. Received: {generator.file or generator.model.name}, which is refused: "
-            f"{first_line(error)} Type another --format."
+            f"{reason}. Type another --format."
         ) from error
 
 
