@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from zipfile import ZipFile
@@ -327,3 +328,47 @@ def test_the_pages_commands_are_commands():
         words = line.removeprefix("python -m kerasgan.export ").split()
         args = export.build_parser().parse_args(words)
         assert args.format in RUN and args.out == Path("exported")
+
+
+STUB = """
+export class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
+export const InferenceSession = {
+  create: async (name) => ({
+    run: async (reads) => {
+      window.asked = { name, type: reads.latents.type, dims: reads.latents.dims };
+      window.asked.latents = Array.from(reads.latents.data);
+      return { pictures: { dims: [1, 2, 3, 3], data: Float32Array.from(VALUES) } };
+    },
+  }),
+};
+"""
+
+
+@pytest.mark.slow
+def test_the_pages_own_page_reads_latents_and_shows_pictures():
+    """With a stand-in for ONNX Runtime Web that gives known values."""
+    browsers = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium here")
+    (page,) = re.findall(r"```html\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    values = np.linspace(-1.21, 1.2, 18)
+    stub = STUB.replace("VALUES", json.dumps(values.tolist()))
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        answer = {"content_type": "text/javascript", "body": stub}
+        tab.route("**/*.mjs", lambda route: route.fulfill(**answer))
+        tab.route("**/page", lambda route: route.fulfill(content_type="text/html", body=page))
+        tab.goto("http://localhost/page")
+        tab.wait_for_function("window.asked")
+        asked = tab.evaluate("window.asked")
+        area = "getContext('2d').getImageData(0, 0, 3, 2).data"
+        drawn = tab.evaluate(f"Array.from(document.getElementById('face').{area})")
+        browser.close()
+    assert asked["name"] == "000-fast-float16.onnx" and asked["type"] == "float32"
+    assert asked["dims"] == [1, DIM] and len(asked["latents"]) == DIM
+    assert np.abs(np.mean(asked["latents"])) < 1 and 0.5 < np.std(asked["latents"]) < 1.5
+    pixels = np.array(drawn).reshape(6, 4)
+    expected = np.clip((values + 1) * 127.5, 0, 255).reshape(6, 3)
+    assert np.abs(pixels[:, :3] - expected).max() <= 0.51 and (pixels[:, 3] == 255).all()

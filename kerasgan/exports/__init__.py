@@ -58,6 +58,7 @@ class Format:
         runtime: the name of the program that opens it.
         modules: that the extra `export` installs, for these two.
         quantized: what weights may be kept in, beside float32.
+        kept: what they are kept in unless told otherwise; None for float32.
         count: of pictures that it draws at a time; None for any.
     """
 
@@ -68,6 +69,7 @@ class Format:
     runtime: str = ""
     modules: Sequence[str] = ()
     quantized: Sequence[str] = ()
+    kept: str | None = None
     count: int | None = None
 
 
@@ -92,7 +94,7 @@ FORMATS = {
         "LiteRT",
         ("ai_edge_litert.interpreter",),
         (FLOAT16, INT8),
-        litert.COUNT,
+        count=litert.COUNT,
     ),
 }
 
@@ -149,7 +151,7 @@ def export(
             form.write(generator, temporary, quantize)
         if form.opened is not None:
             found = compare(generator, form.opened, temporary, form.runtime)
-            _require_alike(found, name, quantize)
+            _require_alike(found, BARS[quantize or form.kept], name, quantize)
         if path.is_dir():
             shutil.rmtree(path)  # over which nothing can be renamed
     return found
@@ -224,9 +226,8 @@ def _telling(rule: str, generator: SavedGenerator) -> Iterator[None]:
         ) from error
 
 
-def _require_alike(found: Comparison, name: str, quantize: str | None) -> None:
+def _require_alike(found: Comparison, bar: float, name: str, quantize: str | None) -> None:
     """Raises UserError where pictures differ too much, or are none (NaN)."""
-    bar = BARS[quantize]
     if found.greys <= bar:
         return
     how, remedy = "", "Type another --format"
