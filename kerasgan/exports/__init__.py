@@ -26,7 +26,7 @@ import numpy as np
 from kerasgan import cli
 from kerasgan import latents as latent_space
 from kerasgan.errors import UserError, required
-from kerasgan.exports import litert, network, onnx, saved_model
+from kerasgan.exports import litert, network, onnx, saved_model, web
 from kerasgan.files import atomic_path
 from kerasgan.saved import SavedGenerator, called
 from kerasgan.text import first_line
@@ -98,6 +98,15 @@ FORMATS = {
         ("ai_edge_litert.interpreter",),
         (FLOAT16, INT8),
         count=litert.COUNT,
+    ),
+    "web": Format(
+        "a page that draws in any browser, one HTML file",
+        ".html",
+        web.write,
+        web.opened,
+        "TensorFlow, from what the page holds,",
+        quantized=(FLOAT16, INT8),
+        kept=FLOAT16,
     ),
 }
 
