@@ -33,11 +33,11 @@ def _command(argv: Sequence[str] | None) -> None:
     what = facts.sentence(facts.of(generator, args.quantize, form.count))
     print(f"{path}{replaced}: {megabytes(size_of(path))}, {what}")
     if found is not None:
+        time = f"; a picture takes {1000 * found.seconds:.1f} ms" if form.timed else ""
         print(
-            f"{form.runtime} draws {exports.COMPARED} pictures as Keras "
-            f"does, but for {found.greys:.2g} of {exports.GREYS} grey levels at most, "
-            f"{found.average:.1g} on average ({found.difference:.1e} in values); a picture takes "
-            f"{1000 * found.seconds:.1f} ms"
+            f"{form.runtime} draws {exports.COMPARED} pictures as Keras does, but for "
+            f"{found.greys:.2g} of {exports.GREYS} grey levels at most, {found.average:.1g} on "
+            f"average ({found.difference:.1e} in values){time}"
         )
 
 

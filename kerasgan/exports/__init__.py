@@ -63,6 +63,7 @@ class Format:
         quantized: what weights may be kept in, beside float32.
         kept: what they are kept in unless told otherwise; None for float32.
         count: of pictures that it draws at a time; None for any.
+        timed: whether the runtime here is the one that will draw, so that its time says something.
     """
 
     what: str
@@ -74,6 +75,7 @@ class Format:
     quantized: Sequence[str] = ()
     kept: str | None = None
     count: int | None = None
+    timed: bool = True
 
 
 FORMATS = {
@@ -107,6 +109,7 @@ FORMATS = {
         "TensorFlow, from what the page holds,",
         quantized=(FLOAT16, INT8),
         kept=FLOAT16,
+        timed=False,
     ),
 }
 
