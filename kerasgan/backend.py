@@ -20,8 +20,12 @@ from kerasgan.recipes import Recipe, resolve
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Holds back what native code writes to standard error; shows it if the body fails."""
+def silent_stderr(shown: bool = True) -> Iterator[None]:
+    """Holds back what native code writes to standard error.
+
+    Args:
+        shown: whether it is shown if the body fails.
+    """
     open_closed_streams()
     sys.stderr.flush()
     kept = os.dup(2)
@@ -30,8 +34,9 @@ def _silent_stderr() -> Iterator[None]:
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            if shown:
+                held.seek(0)
+                os.write(kept, held.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -39,7 +44,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 # TensorFlow logs a few lines before it reads its log level, hence the redirection.
-with _silent_stderr():
+with silent_stderr():
     import keras
     import tensorflow as tf
 
@@ -63,6 +68,7 @@ __all__ = [
     "pick_precision",
     "random_state_kept",
     "resolved",
+    "silent_stderr",
     "tf",
 ]
 

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasgan import cli, exports, pretrained, ranges, saved
+from kerasgan import cli, exports, pretrained, saved
 from kerasgan.errors import UserError
+from kerasgan.exports import facts, saved_model
 from kerasgan.files import check_place
 from kerasgan.text import either, megabytes
 
@@ -23,17 +24,20 @@ def _command(argv: Sequence[str] | None) -> None:
     cli.require(rules(args))
     saved.find(args.source)
     path = path_of(args)
-    check(path)
+    check(path, folder=not exports.FORMATS[args.format].suffix)
     exports.require_modules(args.format)
     generator = saved.load(args.source, args.range)
     replaced = " (replaced)" if path.exists() else ""
     found = exports.export(generator, path, args.format, args.quantize)
-    print(f"{path}{replaced}: {megabytes(size_of(path))}, {shapes(generator)}")
+    form = exports.FORMATS[args.format]
+    what = facts.sentence(facts.of(generator, args.quantize, form.count))
+    print(f"{path}{replaced}: {megabytes(size_of(path))}, {what}")
     if found is not None:
+        time = f"; a picture takes {1000 * found.seconds:.1f} ms" if form.timed else ""
         print(
-            f"{exports.FORMATS[args.format].runtime} draws {exports.COMPARED} pictures as Keras "
-            f"does, but for {found.greys:.2g} of 255 grey levels at most ({found.difference:.1e} "
-            f"in values); a picture takes it {1000 * found.seconds:.1f} ms"
+            f"{form.runtime} draws {exports.COMPARED} pictures as Keras does, but for "
+            f"{found.greys:.2g} of {exports.GREYS} grey levels at most, {found.average:.1g} on "
+            f"average ({found.difference:.1e} in values){time}"
         )
 
 
@@ -61,14 +65,20 @@ def build_parser() -> cli.Parser:
 
 def rules(args: argparse.Namespace) -> list[cli.Rule]:
     """Returns what flags should be together."""
-    quantized = exports.FORMATS[args.format].quantized
+    form = exports.FORMATS[args.format]
+    quantized, out = form.quantized, args.out
     these = f"one of {either(quantized)}" if quantized else "left out"
     return [
         (
             f"`--quantize` should be {these} with --format {args.format}",
             args.quantize,
             args.quantize in (None, *quantized),
-        )
+        ),
+        (
+            "`--out` names a folder, in which the export has the generator's name",
+            out,
+            out is None or not form.suffix or out.suffix != form.suffix,
+        ),
     ]
 
 
@@ -83,32 +93,20 @@ def path_of(args: argparse.Namespace) -> Path:
     return (args.out or inside) / name
 
 
-def check(path: Path) -> None:
+def check(path: Path, folder: bool) -> None:
     """Raises UserError where the export could not be written, before it is made."""
-    if not path.suffix and path.exists():
+    if folder and path.is_dir() and not saved_model.is_one(path):
         raise UserError(
-            f"A folder is not written over. Received: {path}, which is there already. Remove it, "
-            "or type another --out."
+            f"An export replaces nothing but an earlier one. Received: {path}, a folder with "
+            "something else. Type another --out."
         )
-    check_place(path, "The export", "Type another --out", folder=not path.suffix)
+    check_place(path, "The export", "Type another --out", folder=folder)
 
 
 def size_of(path: Path) -> int:
     """Returns the bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def shapes(generator: saved.SavedGenerator) -> str:
-    """Returns what the network reads and gives, in words."""
-    model = generator.model
-    reads, gives = ([_shape(each) for each in side] for side in (model.inputs, model.outputs))
-    return f"{' and '.join(reads)} to {gives[0]} from {ranges.in_words(generator.range)}"
-
-
-def _shape(tensor: object) -> str:
-    sides = tensor.shape[1:]  # type: ignore[attr-defined]
-    return f"({', '.join(['N', *map(str, sides)])})"
 
 
 if __name__ == "__main__":

@@ -59,10 +59,10 @@ def test_auto_takes_no_float16_where_the_recipe_forbids_it(monkeypatch):
 def test_what_native_code_says_is_held_back_unless_it_fails(capfd):
     import os
 
-    with backend._silent_stderr():
+    with backend.silent_stderr():
         os.write(2, b"chatter\n")
     assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), backend._silent_stderr():
+    with pytest.raises(ImportError), backend.silent_stderr():
         os.write(2, b"why it failed\n")
         raise ImportError
     assert capfd.readouterr().err == "why it failed\n"

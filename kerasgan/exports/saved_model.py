@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasgan.exports import facts, network
+from kerasgan.exports.facts import PICTURES
 from kerasgan.saved import SavedGenerator
 
 EXTRA = "assets.extra"  # the folder that TensorFlow leaves to the authors of SavedModels
@@ -27,6 +28,11 @@ def write(generator: SavedGenerator, path: Path, quantize: str | None = None) ->
     (extra / facts.FILE).write_text(text, encoding="utf-8")
 
 
+def is_one(path: Path) -> bool:
+    """Whether a folder is what `write` wrote."""
+    return (path / EXTRA / facts.FILE).is_file() and (path / "saved_model.pb").is_file()
+
+
 def opened(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
     """Opens the folder in TensorFlow, and returns what draws with it."""
     from kerasgan.backend import tf
@@ -35,6 +41,6 @@ def opened(path: Path) -> Callable[[list[np.ndarray]], np.ndarray]:
 
     def run(rows: list[np.ndarray]) -> np.ndarray:
         with tf.device("/CPU:0"):
-            return np.asarray(loaded.serve(rows if len(rows) > 1 else rows[0]))
+            return np.asarray(loaded.serve(rows if len(rows) > 1 else rows[0])[PICTURES])
 
     return run
