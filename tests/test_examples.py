@@ -85,7 +85,8 @@ def test_python_of_the_pages_draws(tmp_path, monkeypatch):
     run.mkdir(parents=True)
     saved.write(run / saved.GENERATOR, tiny_generators.build())
     monkeypatch.chdir(tmp_path)
-    pages = [page for page in PAGES if page.name != "README.md" and blocks(page, "python")]
+    elsewhere = {"README.md", "export.md"}  # the latter in test_export.py, with its exports
+    pages = [page for page in PAGES if page.name not in elsewhere and blocks(page, "python")]
     for page in pages:
         example = "\n".join(blocks(page, "python")).replace("steps=200", "steps=4")
         exec(compile(example, page.name, "exec"), {})
