@@ -88,9 +88,9 @@ def build_parser() -> cli.Parser:
         epilog="The first edit by an attribute trains a classifier, in minutes, and keeps it and "
         "all the directions that it finds beside the generator.",
     )
-    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
+    add = parser.add_argument
     add("source", type=cli.path, metavar="GENERATOR", help="a run, the .keras file of any "
-        f"generator, or the name of one that comes along: {known}")  # fmt: skip
+        f"generator, or the name of one that comes along: {pretrained.listed()}")  # fmt: skip
     add("--attribute", metavar="NAME", help="what to edit: a condition of the generator, an "
         "attribute of its training set, turn, mouth-width or brightness, which are measured, or "
         "sefa-1, sefa-2, ..., what changes the generator most")  # fmt: skip

@@ -49,9 +49,9 @@ def build_parser() -> cli.Parser:
         "again, and compare what it draws.",
         epilog="docs/export.md says how to draw with each.",
     )
-    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
+    add = parser.add_argument
     add("source", type=cli.path, metavar="GENERATOR", help="a run, the .keras file of any "
-        f"generator, or the name of one that comes along: {known}")  # fmt: skip
+        f"generator, or the name of one that comes along: {pretrained.listed()}")  # fmt: skip
     formats = "; ".join(f"{name}: {form.what}" for name, form in exports.FORMATS.items())
     add("--format", required=True, choices=exports.FORMATS, help=formats)
     quantize = add("--quantize", choices=(exports.FLOAT16, exports.INT8),

@@ -55,7 +55,7 @@ def build_parser() -> cli.Parser:
     add = parser.add_argument
     add("task", choices=NAMES, metavar="TASK", help=", ".join(NAMES))
     add("generator", type=cli.path, metavar="GENERATOR", help="a run, the .keras file of any "
-        f"generator{_shipped()}")  # fmt: skip
+        f"generator, or the name of one that comes along: {pretrained.listed()}")  # fmt: skip
     add("pictures", nargs="+", metavar="PICTURE", help="picture files, or folders, archives and "
         "arrays of them")  # fmt: skip
     add("--mask", metavar="MASK", help=f"for {INPAINT}: a picture that is white where a hole is; "
@@ -81,10 +81,6 @@ def build_parser() -> cli.Parser:
     cli.unset(out, "restored/ in the run; NAME-restored in the current folder otherwise")
     saved.add_range_flag(parser)
     return parser
-
-
-def _shipped() -> str:
-    return f", or one of {', '.join(known)}" if (known := pretrained.names()) else ""
 
 
 def rules(args: argparse.Namespace) -> list[cli.Rule]:

@@ -60,9 +60,9 @@ def build_parser() -> cli.Parser:
         description="Draw pictures with a trained generator, or a walk between them as a GIF, an "
         "MP4 or a WebP.",
     )
-    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
+    add = parser.add_argument
     add("source", type=cli.path, metavar="RUN", help="a run, the .keras file of any generator, or "
-        f"the name of one that comes along: {known}")  # fmt: skip
+        f"the name of one that comes along: {pretrained.listed()}")  # fmt: skip
     n = add("-n", type=int, metavar="N", help="how many pictures, or walks side by side")
     cli.unset(n, f"{COUNT} or what --grid holds, in a walk 1")
     add("--seed", type=int, default=0, help="of the latents; the same seed, the same pictures")

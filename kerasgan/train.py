@@ -142,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--start-from", type=cli.path, help="begin with the networks of this run, or of one that "
-        f"comes along{known()}, instead of fresh ones; for sets of a few hundred pictures",
+        f"comes along ({pretrained.listed()}), instead of fresh ones; for sets of a few hundred pictures",
         metavar="RUN",
     )  # fmt: skip
     add(
@@ -161,12 +161,6 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     recipes.add_flags(parser)
     return parser
-
-
-def known() -> str:
-    """Names the networks that come along, for --help."""
-    names = pretrained.names()
-    return f" ({', '.join(names)})" if names else ""
 
 
 def rules(args: argparse.Namespace) -> list[cli.Rule]:

@@ -16,6 +16,11 @@ def names() -> list[str]:
     return sorted(card.parent.name for card in FOLDER.glob(f"*/{CARD}"))
 
 
+def listed() -> str:
+    """Returns the names with commas between them, for a help text."""
+    return ", ".join(names()) or "none here"
+
+
 def folder(name: str) -> Path:
     """Returns the folder of a generator that comes along.
 
