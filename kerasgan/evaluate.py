@@ -61,7 +61,8 @@ def build_parser() -> cli.Parser:
     )
     add = parser.add_argument
     add("source", type=cli.path, metavar="RUN", help="a run, a .keras file of any generator, "
-        f"one that comes along ({pretrained.listed()}), or pictures: a folder, an archive, arrays")  # fmt: skip
+        f"one that comes along ({pretrained.listed()}), or pictures: a folder, an archive, "
+        "arrays")  # fmt: skip
     pictures = add("--data", metavar="SOURCE", action="append", help="the real pictures; "
         "several times: one set of all")  # fmt: skip
     cli.unset(pictures, "those of the run")

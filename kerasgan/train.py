@@ -142,7 +142,8 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--start-from", type=cli.path, help="begin with the networks of this run, or of one that "
-        f"comes along ({pretrained.listed()}), instead of fresh ones; for sets of a few hundred pictures",
+        f"comes along ({pretrained.listed()}), instead of fresh ones; for sets of a few hundred "
+        "pictures",
         metavar="RUN",
     )  # fmt: skip
     add(
