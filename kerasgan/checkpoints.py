@@ -1,15 +1,30 @@
-"""The last few states of a training, on disk."""
+"""The last few states of a training, on disk.
 
+A checkpoint is on the disk, with all that it needs, before an older one goes: whatever is cut off
+when, one is there. It knows the recipe that it was made under, but for what a resumed run may change.
+"""
+
+import errno
+import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerasgan import recipes
 from kerasgan.backend import tf
 from kerasgan.errors import UserError
+from kerasgan.files import sync
+from kerasgan.text import first_line, printable
 
-# What TensorFlow raises, beside its own errors, for checkpoints that are cut or do not fit.
-_UNREADABLE = (ValueError, IndexError, RuntimeError, AssertionError)
+# What TensorFlow raises for checkpoints that are cut or do not fit.
+_UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError, AssertionError)
+_RECIPE = "recipe"  # the name of the fingerprint in a checkpoint; those of older versions have none
+_KEY = f"{_RECIPE}/.ATTRIBUTES/VARIABLE_VALUE"  # as TensorFlow knows it
 
 
 class Checkpoints:
@@ -29,7 +44,10 @@ class Checkpoints:
         self.folder = folder
         self.keep = keep
         self.spared: int | None = None
-        self._state = tf.train.Checkpoint(**gan.state())
+        with tf.device("CPU"):
+            self._recipe = tf.Variable("", trainable=False, name=_RECIPE)
+        self._state = tf.train.Checkpoint(**gan.state(), **{_RECIPE: self._recipe})
+        self._old_state = tf.train.Checkpoint(**gan.state())
 
     def paths(self) -> list[Path]:
         """Returns the checkpoints' paths, oldest first, as TensorFlow names them."""
@@ -37,14 +55,24 @@ class Checkpoints:
         return sorted(found, key=_iteration_of)
 
     def save(self) -> None:
-        """Writes the present state and drops the oldest beyond those kept."""
+        """Writes the present state and drops the oldest beyond those kept.
+
+        Raises:
+            OSError: it cannot be written; the older ones stay.
+        """
         self.folder.mkdir(exist_ok=True)
-        self._state.write(str(self._path(int(self.gan.iteration))))
+        path = self._path(int(self.gan.iteration))
+        self._recipe.assign(recipes.fingerprint(self.gan.recipe))
+        with _as_os_error(path):
+            self._state.write(str(path))
+        # A power cut may undo all that was not put on the disk, in any order.
+        for place in (*self._parts(path), self.folder, self.folder.parent):
+            sync(place)
         for path in self.paths()[: -self.keep]:
             if _iteration_of(path) == self.spared:
                 continue
             # The index goes first: without it what is left is no checkpoint.
-            for part in sorted(self.folder.glob(f"{path.name}.*"), reverse=True):
+            for part in reversed(self._parts(path)):
                 part.unlink()
 
     def restore(self) -> int:
@@ -55,16 +83,20 @@ class Checkpoints:
             that of a new training.
 
         Raises:
-            UserError: there are checkpoints, but none can be read.
+            UserError: there are checkpoints, but none can be read; or they are of another recipe.
         """
         paths = self.paths()
-        for path in reversed(paths):
+        for number, path in reversed(list(enumerate(paths))):
             if reason := self._refused(path):
-                print(f"{path} cannot be read ({reason}); trying the one before.")
+                goes_on = "; trying the one before" if number else ""
+                print(f"{printable(str(path))} cannot be read ({reason}){goes_on}.")
             else:
                 return int(self.gan.iteration)
         if paths:
-            raise UserError(f"A checkpoint should be readable. Received: {self.folder}, with none.")
+            raise UserError(
+                f"A checkpoint should be readable. Received: {self.folder}, with none that is. Put "
+                "a copy of one back, or start a new run."
+            )
         return 0
 
     def has(self, iteration: int) -> bool:
@@ -93,10 +125,60 @@ class Checkpoints:
     def _refused(self, path: Path) -> str | None:
         """Loads a checkpoint; returns why that failed, or None."""
         try:
-            self._state.read(str(path)).assert_consumed()
-        except (tf.errors.OpError, *_UNREADABLE) as error:
-            return str(error).splitlines()[0]
+            reader = tf.train.load_checkpoint(str(path))
+            kept = reader.get_tensor(_KEY) if reader.has_tensor(_KEY) else None
+        except _UNREADABLE as error:
+            return first_line(error)
+        if kept is not None:
+            self._require_the_recipe(kept, path)
+        try:
+            (self._old_state if kept is None else self._state).read(str(path)).assert_consumed()
+        except _UNREADABLE as error:
+            return first_line(error)
+        if faulty := not_finite(self.gan):
+            return f"{faulty} has numbers that are not finite"
         return None
+
+    def _require_the_recipe(self, kept: bytes, path: Path) -> None:
+        """Raises UserError where the recipe's file was changed by hand since a checkpoint."""
+        changes = recipes.changes_since(kept, self.gan.recipe)
+        if changes:
+            raise UserError(
+                "A run's recipe should stay as it was at its checkpoints. Received: "
+                f"{self.folder.parent}, of which {path.name} was made under another: "
+                f"{', '.join(changes)}. Change recipe.json back, or start a new run."
+            )
+
+    def _parts(self, path: Path) -> list[Path]:
+        """Returns the files of a checkpoint, the index last."""
+        return sorted(self.folder.glob(f"{path.name}.*"))
+
+
+def not_finite(gan: Any) -> str | None:
+    """Names what of a training's state holds a number that is not finite; None if nothing does."""
+    networks = (gan.generator, gan.discriminator, gan.ema_generator)
+    for network in filter(None, networks):
+        if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+            return f"the {network.name}"
+    for name in ("generator", "discriminator"):
+        variables = getattr(gan, f"{name}_optimizer").variables
+        if not all(np.isfinite(variable.numpy()).all() for variable in variables):
+            return f"the optimizer of the {name}"
+    return None if math.isfinite(float(gan.slowdown)) else "the factor on the learning rates"
+
+
+@contextmanager
+def _as_os_error(path: Path) -> Iterator[None]:
+    """Turns what TensorFlow raises where a file cannot be written into the system's error."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        words = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG,
+                 "quota": errno.EDQUOT}  # fmt: skip
+        number = next((code for word, code in words.items() if word in str(error)), errno.EIO)
+        if isinstance(error, tf.errors.ResourceExhaustedError) and number == errno.EIO:
+            raise  # memory
+        raise OSError(number, first_line(error), str(path)) from error
 
 
 class Schedule:

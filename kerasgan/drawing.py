@@ -127,7 +127,7 @@ def draw_separately(
     with _progress(count) as bar:
         for path, picture in zip(paths, drawn, strict=True):
             if not path.exists():
-                images.write_png(path, picture)
+                images.write_png(path, picture, durable=False)
             elif not _holds(path, picture):
                 raise UserError(
                     "`--separate` should name a new folder, or one with these very pictures. "

@@ -1,4 +1,8 @@
-"""Files: written so that nobody ever sees half of one, and read so that damage is told."""
+"""Files: written so that nobody ever sees half of one, and read so that damage is told.
+
+What is renamed to its name has been put on the disk before, and the name afterwards, so that a power
+cut leaves the file of before or the new one, whole.
+"""
 
 import errno
 import os
@@ -7,7 +11,7 @@ import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from kerasgan.errors import UserError
@@ -20,7 +24,7 @@ KEPT = 40  # characters of a name in its temporary one: both should be names tha
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, renamed to `path` on success.
 
     The temporary path keeps the suffix, since writers choose their format by it. It may
@@ -28,6 +32,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: where the result belongs. Its parent folder is made.
+        durable: whether it is on the disk at the end, which takes some milliseconds; not for
+            thousands of files that can be made again.
 
     Raises:
         OSError: it cannot be written; the error names `path`.
@@ -35,9 +41,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary = path.parent / _temporary_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made = _make_folders(path.parent)
         yield temporary
+        if durable:
+            sync_all(temporary)
         os.replace(temporary, path)
+        if durable:
+            for folder in (path.parent, *(new.parent for new in made)):
+                sync(folder)
     except OSError as error:
         if error.errno and error.filename in (None, str(temporary), temporary):
             raise OSError(error.errno, error.strerror, str(path)) from error
@@ -47,7 +58,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def new_folder(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Path]:
     """Gives a temporary folder whose files lie in `path` at the end, all of them or none.
 
     A folder that is there already is kept, and filled: it may be the current one of this process
@@ -55,13 +66,14 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: a folder to make, with its parents, or an empty one; see `is_empty`.
+        durable: as for `atomic_path`.
 
     Raises:
         OSError: it cannot be written, or holds something of a name that is to come.
     """
     path = Path(path)
     if not path.is_dir():
-        with atomic_path(path) as temporary:
+        with atomic_path(path, durable) as temporary:
             temporary.mkdir()
             yield temporary
         return
@@ -72,10 +84,49 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         items = sorted(temporary.iterdir())
         if any(os.path.lexists(path / item.name) for item in items):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        if durable:
+            sync_all(temporary)
         for item in items:
             item.rename(path / item.name)
+        if durable:
+            sync(path)
     finally:
         _remove(temporary)
+
+
+def sync(path: Path) -> None:
+    """Puts a file's content, or a folder's names, on the disk.
+
+    Raises:
+        OSError: a file is not there, or the disk refuses it.
+    """
+    windows, is_folder = os.name == "nt", path.is_dir()
+    if windows and is_folder:  # which cannot be opened there
+        return
+    number = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+    try:
+        # Some network drives know no such thing for folders.
+        with suppress(OSError) if is_folder else nullcontext():
+            os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def sync_all(path: Path) -> None:
+    """Puts a file, or a folder with all that is in it, on the disk."""
+    if path.is_symlink():
+        return
+    if path.is_dir():
+        for item in path.iterdir():
+            sync_all(item)
+    sync(path)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Makes a folder with its parents; returns those that were not there, lowest first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
 
 
 def is_empty(folder: Path, besides: Path | None = None) -> bool:

@@ -52,9 +52,15 @@ def to_image(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
-def write_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
-    """Writes one uint8 picture (H, W, C) as PNG, whole or not at all."""
-    with atomic_path(path) as temporary:
+def write_png(path: str | os.PathLike[str], picture: np.ndarray, durable: bool = True) -> None:
+    """Writes one uint8 picture (H, W, C) as PNG, whole or not at all.
+
+    Args:
+        path: where it goes.
+        picture: the pixels.
+        durable: as for `atomic_path`.
+    """
+    with atomic_path(path, durable) as temporary:
         to_image(picture).save(temporary, format="PNG")
 
 

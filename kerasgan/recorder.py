@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from kerasgan import images, models, plots, quality, runs, saved, verdicts
-from kerasgan.checkpoints import Checkpoints, Schedule
+from kerasgan.checkpoints import Checkpoints, Schedule, not_finite
 from kerasgan.control import Control
 from kerasgan.errors import UserError
 from kerasgan.events import Events
@@ -227,13 +225,12 @@ class Recorder:
         self.checkpoints.spared = back_to.iteration if back_to else None
 
     def _fault(self, scalars: dict[str, float], weights: bool) -> str | None:
-        """Says which loss, or which network's weights, are not finite; None where all are."""
+        """Says which loss, or what of the state, is not finite; None where all is."""
         for name in LOSSES:
             if not math.isfinite(scalars.get(name, 0.0)):
                 return f"{name} is {scalars[name]}, which is not finite"
-        for network in (self.gan.generator, self.gan.discriminator) if weights else ():
-            if not all(np.isfinite(weight).all() for weight in network.get_weights()):
-                return f"the {network.name} has weights that are not finite"
+        if weights and (part := not_finite(self.gan)):
+            return f"{part} has numbers that are not finite"
         return None
 
     def _diverged(self, fault: str) -> UserError:

@@ -2,8 +2,10 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
+from disks import Disk
 
 from kerasgan import files
 from kerasgan.errors import UserError
@@ -116,3 +118,38 @@ def test_a_folder_without_permission(tmp_path):
     with pytest.raises(UserError, match="Permission denied"):
         files.check_place(tmp_path / "x.png", "`--out`", "Type another")
     tmp_path.chmod(0o700)
+
+
+def test_a_file_that_was_renamed_is_the_old_or_the_new_one(tmp_path, monkeypatch):
+    left = []
+    disk = Disk(tmp_path, lambda found: left.append((*written, found.get(Path("x")))), monkeypatch)
+    written = [b""]
+    for text in (b"old", b"new"):
+        with files.atomic_path(tmp_path / "x") as temporary:
+            temporary.write_bytes(text)
+        written[0] = text
+        disk.tell()
+    disk.close()
+    found = {text: {content for at, content in left if at == text} for text in (b"old", b"new")}
+    assert found == {b"old": {b"old", b"new"}, b"new": {b"new"}}
+    assert {content for at, content in left if not at} == {None, b"old"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_new_folder_is_on_the_disk_with_all_that_is_in_it(tmp_path, monkeypatch, there):
+    left = []
+    if there:
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        files.sync_all(tmp_path / "a")
+    disk = Disk(tmp_path, left.append, monkeypatch)
+    files.sync(tmp_path)
+    files.sync(tmp_path / "a") if there else None
+    with files.new_folder(tmp_path / "a" / "b") as temporary:
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "x").write_bytes(b"whole")
+    left.clear()
+    disk.tell()
+    disk.close()
+    for found in left:
+        shown = {path: content for path, content in found.items() if ".tmp" not in str(path)}
+        assert shown == {Path("a/b/sub/x"): b"whole"}

@@ -83,13 +83,13 @@ def spoil(network):
         (
             "generator",
             "Losses and weights should be finite. Received: after iteration 5 the generator has "
-            "weights that are not finite. No checkpoint was due. Train anew with a lower "
+            "numbers that are not finite. No checkpoint was due. Train anew with a lower "
             "--learning-rate, or --precision float32.",
         ),
         (
             "discriminator",
             "Losses and weights should be finite. Received: after iteration 5 the discriminator "
-            "has weights that are not finite. No checkpoint was due. Train anew with a lower "
+            "has numbers that are not finite. No checkpoint was due. Train anew with a lower "
             "--learning-rate, or --precision float32.",
         ),
     ],
@@ -136,13 +136,13 @@ def test_going_back_from_weights_that_are_not_finite_is_a_whole_sentence(gan, tm
             record(recorder, iteration)
         spoil(gan.discriminator)
         assert record(recorder, 6).lines == (
-            "collapse: after iteration 6 the discriminator has weights that are not finite. Going "
+            "collapse: after iteration 6 the discriminator has numbers that are not finite. Going "
             "back to the weights of iteration 4, with 0.5 times the learning rate.",
         )
         assert all(np.isfinite(weight).all() for weight in gan.discriminator.get_weights())
         spoil(gan.generator)
         assert record(recorder, 9).lines == (
-            "collapse: after iteration 9 the generator has weights that are not finite. Going "
+            "collapse: after iteration 9 the generator has numbers that are not finite. Going "
             "back to the weights of iteration 4, with 0.25 times the learning rate.",
         )
         assert record(recorder, 10, d_loss=math.nan).lines == (

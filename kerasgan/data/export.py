@@ -47,12 +47,12 @@ def export(pictures: Pictures, target: Path) -> None:
     try:
         if _is_zip(target):
             with (
-                atomic_path(target) as temporary,
+                atomic_path(target, durable=False) as temporary,
                 zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED) as archive,
             ):
                 _write_files(pictures, lambda name, data: _add(archive, name, data))
         else:
-            with new_folder(target) as temporary:
+            with new_folder(target, durable=False) as temporary:
                 _write_files(pictures, lambda name, data: _write(temporary / name, data))
     except OSError as error:
         raise UserError(

@@ -9,7 +9,15 @@ Example:
 '4:500,8:250+250,16:250+rest'
 """
 
-from kerasgan.recipes.flags import add_flags, apply, architecture, overrides, refused_changes
+from kerasgan.recipes.flags import (
+    add_flags,
+    apply,
+    architecture,
+    changes_since,
+    fingerprint,
+    overrides,
+    refused_changes,
+)
 from kerasgan.recipes.presets import PRESETS
 from kerasgan.recipes.resolve import resolve
 from kerasgan.recipes.rules import flag
@@ -39,6 +47,8 @@ __all__ = [
     "add_flags",
     "apply",
     "architecture",
+    "changes_since",
+    "fingerprint",
     "flag",
     "overrides",
     "refused_changes",

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 from typing import Any
 
 from kerasgan.recipes.presets import PRESETS
@@ -65,10 +66,35 @@ def refused_changes(old: Recipe, new: Recipe) -> list[str]:
     """Returns the differences, one phrase each, that would make a resumed run another run."""
     return [
         f"{flag(field.name)} {getattr(old, field.name)} -> {getattr(new, field.name)}"
-        for field in dataclasses.fields(Recipe)
+        for field in _kept_fields()
         if getattr(old, field.name) != getattr(new, field.name)
-        and not field.metadata.get("resumable")
     ]
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """Returns as JSON all of a recipe that a resumed run keeps."""
+    kept = {field.name: getattr(recipe, field.name) for field in _kept_fields()}
+    return json.dumps(kept, sort_keys=True)
+
+
+def changes_since(kept: str | bytes, recipe: Recipe) -> list[str]:
+    """Returns what differs now, one phrase each.
+
+    Args:
+        kept: what `fingerprint` returned, in this version or in an older one, which may have had
+            fewer fields.
+        recipe: of now.
+    """
+    before = json.loads(kept)
+    return [
+        f"{flag(field.name)} {before[field.name]} -> {getattr(recipe, field.name)}"
+        for field in _kept_fields()
+        if before.get(field.name, getattr(recipe, field.name)) != getattr(recipe, field.name)
+    ]
+
+
+def _kept_fields() -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(Recipe) if not f.metadata.get("resumable")]
 
 
 def _flag_fields() -> list[dataclasses.Field[Any]]:
