@@ -1,11 +1,10 @@
 """The last few states of a training, on disk.
 
-A checkpoint is on the disk, with all that it needs, before an older one goes: whatever is cut off
-when, one is there. It knows the recipe that it was made under, but for what a resumed run may change.
+A checkpoint is on the disk, with all that it needs, before an older one goes: whenever the power
+is cut, one is there. It knows the recipe that it was made under, but for what may change.
 """
 
 import errno
-import json
 import math
 import time
 from collections.abc import Callable, Iterator

@@ -174,8 +174,8 @@ def train_scorer(pictures: Pictures, steps: int = STEPS) -> Scorer:
     known = Conditions([known.names[place] for place in learned], known.values[:, learned])
     order = np.random.default_rng(0).permutation(count)[:MAX_PICTURES]
     out, seen = np.sort(order[::HELD_OUT]), np.sort(np.delete(order, np.s_[::HELD_OUT]))
-    model = scorer.train_scorer(pictures.pixels[seen], known.take(seen), steps)
-    logits = scorer.score(model, pictures.pixels[out])
+    model = scorer.train_scorer(pictures.take(seen), known.take(seen), steps)
+    logits = scorer.score(model, pictures.take(out))
     accuracy = [
         _balanced(column > 0, truth)
         for column, truth in zip(logits.T, known.take(out).values.T, strict=True)
@@ -264,6 +264,8 @@ def from_folders(
     Raises:
         UserError: there are too few pictures.
     """
+    for each in (pictures, others):
+        each.require_whole()
     learned = contrast.learn(pictures.pixels, others.pixels)
     latents, samples = draw_samples(generator, MEASURED_SAMPLES)
     scores = np.tanh(learned.score(samples))

@@ -135,7 +135,7 @@ def judge(args: argparse.Namespace) -> None:
             wanted = LABELS if known.are_classes else ",".join(known.names)
             steering = find_conditions(reals, wanted)
             vectors = steering.take(chosen).vectors() if steering else None
-        logits[verdicts.REALS] = discriminator.judge(reals.pixels[chosen], vectors)
+        logits[verdicts.REALS] = discriminator.judge(reals.take(chosen), vectors)
     known = generator.conditions
     vectors = known.draw(args.n, args.seed).vectors() if known else None
     fakes = drawing.draw_many(generator, args.n, seed=args.seed, conditions=vectors)
@@ -266,7 +266,7 @@ def load_samples(
     pictures = data.load(os.path.abspath(source), size=size, channels=channels, cache=cache)
     order = np.random.default_rng(seed).permutation(len(pictures.pixels))[:count]
     facts = {"path": str(source), "fingerprint": pictures.fingerprint}
-    return Samples(pictures.pixels[np.sort(order)], facts)
+    return Samples(pictures.take(np.sort(order)), facts)
 
 
 def evaluate(evaluator: metrics.Evaluator, samples: Samples) -> tuple[dict[str, Any], np.ndarray]:
@@ -292,7 +292,7 @@ def evaluate(evaluator: metrics.Evaluator, samples: Samples) -> tuple[dict[str, 
         **backend.environment(),
     }
     closest = np.argsort(distances, kind="stable")[: metrics.PAIRS]
-    pairs = samples.pictures[closest], reals.pixels[nearest[closest]], distances[closest]
+    pairs = samples.pictures[closest], reals.take(nearest[closest]), distances[closest]
     return report, metrics.sheet(*pairs)
 
 

@@ -1,10 +1,11 @@
 """Files: written so that nobody ever sees half of one, and read so that damage is told.
 
-What is renamed to its name has been put on the disk before, and the name afterwards, so that a power
-cut leaves the file of before or the new one, whole.
+What gets its name has been put on the disk before, and the name afterwards, so that a power cut
+leaves the file of before or the new one, whole.
 """
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from kerasgan.errors import UserError
 from kerasgan.text import first_line, printable
@@ -20,6 +22,8 @@ from kerasgan.text import first_line, printable
 # Matches the temporary names of what is written here, which stay behind only where a process is
 # killed.
 LEFTOVERS = ".*.tmp*"
+MAX_DEPTH = 64  # brackets in brackets, in JSON
+MAX_NUMBER = 1e300  # in JSON, either way: what is beyond overflows in the next step
 KEPT = 40  # characters of a name in its temporary one: both should be names that a disk takes
 
 
@@ -200,6 +204,79 @@ def _mode(path: Path) -> int | None:
         return path.stat().st_mode
     except FileNotFoundError:
         return None
+
+
+def read_json(path: Path, most: int) -> dict[str, Any]:
+    """Reads a file that holds a JSON object.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: there is no file.
+        Damaged: it cannot be read, or is something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise Damaged(f"the system refuses it: {error.strerror}") from error
+    if len(content) > most:
+        raise Damaged(f"it has more than {most:,} bytes")
+    values = parse_json(content)
+    if not isinstance(values, dict):
+        raise Damaged("it holds no JSON object")
+    return values
+
+
+def parse_json(content: bytes) -> Any:
+    """Reads JSON that may come from anywhere.
+
+    Args:
+        content: UTF-8, of a length that has been looked at.
+
+    Returns:
+        What it says: no deeper than `MAX_DEPTH`, with no number that is not finite.
+
+    Raises:
+        Damaged: it is no such JSON; the reason names a line.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Damaged(f"line {line} has a byte that is no UTF-8") from error
+    try:
+        values = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise Damaged(f"line {error.lineno} is no JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise Damaged("it has too many brackets in brackets") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise Damaged(f"it is no JSON: {first_line(error)}") from error
+    _require_plain(values)
+    return values
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _require_plain(values: Any) -> None:
+    """Raises `Damaged` for values in too many others, and for numbers beyond what counts here."""
+    waiting = [(values, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                raise Damaged("it has too many brackets in brackets")
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [(each, depth + 1) for each in inner if not isinstance(each, str)]
+        elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
+            raise Damaged(f"it has the number {str(value)[:40]}, which is too large")
 
 
 class Damaged(Exception):

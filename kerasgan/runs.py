@@ -308,7 +308,7 @@ def _write_beginning(
     run.write_facts(facts | backend.environment())
     shutil.copyfile(pictures.folder / "rejected.csv", run.rejected)
     order = np.random.default_rng(recipe.seed).permutation(len(pictures.pixels))
-    preview = pictures.pixels[np.sort(order[:PREVIEW])]
+    preview = pictures.take(np.sort(order[:PREVIEW]))
     images.write_png(run.reals, images.make_grid(preview, columns=5))
 
 

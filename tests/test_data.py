@@ -76,6 +76,7 @@ def test_pictures_in_the_order_of_their_names(faces: Path) -> None:
     assert rejected(pictures) == [["path", "reason"]]
     assert {path.name for path in pictures.folder.iterdir()} == {
         "pictures.npy",
+        "checksums.npy",
         "pictures.csv",
         "rejected.csv",
         "meta.json",

@@ -2,6 +2,7 @@
 
 import mmap
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
@@ -51,6 +52,8 @@ class Batches:
         shard: (k, n): the k-th, from 0, of n equal parts of every batch, for a worker of its
             own.
         conditions: of the pictures, to come along with them.
+        take: reads the pictures of some indices, as `Pictures.take` does, which compares them with
+            their checksums; unless given they are taken from `pixels` as they are.
 
     Raises:
         ValueError: a batch cannot be cut into so many parts.
@@ -64,6 +67,7 @@ class Batches:
         flip: bool = False,
         shard: tuple[int, int] = (0, 1),
         conditions: Conditions | None = None,
+        take: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         number, count = shard
         if batch_size % count or not 0 <= number < count:
@@ -73,6 +77,7 @@ class Batches:
         self.seed = seed
         self.flip = flip
         self.conditions = conditions
+        self._take = take or pixels.__getitem__
         size = batch_size // count
         self._part = slice(number * size, (number + 1) * size)
         self._epoch = -1
@@ -92,7 +97,9 @@ class Batches:
         """
         conditions = find_conditions(pictures, recipe.conditions)
         count = recipe.reals_an_iteration
-        return cls(pictures.pixels, count, recipe.seed, recipe.flip, shard, conditions)
+        return cls(
+            pictures.pixels, count, recipe.seed, recipe.flip, shard, conditions, pictures.take
+        )
 
     def indices(self, iteration: int) -> np.ndarray:
         """Returns which pictures iteration number `iteration`, from 0, sees: int64 (B,)."""
@@ -106,9 +113,12 @@ class Batches:
         """Returns the batch of an iteration, from 0: float32 in [-1, 1], (B, H, W, C).
 
         Where there are conditions, they come along as the second part of a `Conditioned`.
+
+        Raises:
+            UserError: a picture has changed on the disk.
         """
         indices = self.indices(iteration)
-        pictures = self.pixels[indices]
+        pictures = self._take(indices)
         release(self.pixels)
         if self.flip:
             mirrored = self._mirrored(iteration)

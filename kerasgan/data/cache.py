@@ -3,9 +3,15 @@
 A cache is a folder named by its source and by a key over all that determines its pixels:
 
     pictures.npy    uint8 (N, size, size, C), C = 3, or 1 for greys
+    checksums.npy   uint32 (N,), the CRC-32 of each picture
     pictures.csv    where each picture came from, its class and attributes (`data.table`)
     rejected.csv    path,reason of every file that gave no picture
-    meta.json       options, counts, fingerprint
+    meta.json       options, counts, the sha256 of the pixels, of the table and of itself
+
+A picture is compared with its checksum each time that it is read, which takes less than a
+millisecond a batch. So a start reads no more than the checksums, and what changes on the disk later
+is noticed as well. A damaged cache loses its meta.json and is prepared again at the next start. One
+of an older version, without checksums, gets them once all its pixels have been found as they were.
 
 Beside the caches, `recent/` notes which cache a request led to and what its source looked like,
 so that the next start need not list a large source again.
@@ -20,8 +26,10 @@ import re
 import shutil
 import sys
 import time
+import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -31,14 +39,18 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import kerasgan
+from kerasgan.cli import progress
 from kerasgan.data.decode import Decoded
 from kerasgan.data.request import Request
 from kerasgan.data.table import Table, read_table
 from kerasgan.errors import UserError
-from kerasgan.files import LEFTOVERS, Damaged, atomic_path, reading
+from kerasgan.files import LEFTOVERS, Damaged, atomic_path, read_json, reading
 from kerasgan.text import megabytes, plural, printable
 
 FORMAT = 3  # raised whenever the same options give other pixels or other files
+META, CHECKSUMS = "meta.json", "checksums.npy"
+MAX_META = 2**26  # bytes: a million classes
+CHECKED = 256  # pictures read at once, to be compared with their checksums
 ABANDONED = 24 * 3600  # seconds; a temporary folder older than this was left by a killed process
 
 
@@ -55,6 +67,7 @@ class Pictures:
         rejected: how many files were skipped.
         request: what finds the same pictures again from anywhere, its paths absolute.
         label_names: the classes, where the source has any.
+        checksums: uint32 (N,), the CRC-32 of each picture; None to compare none.
     """
 
     pixels: np.ndarray
@@ -64,6 +77,43 @@ class Pictures:
     rejected: int
     request: Request
     label_names: list[str] = field(default_factory=list)
+    checksums: np.ndarray | None = None
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Reads some of the pictures, and compares them with their checksums.
+
+        Args:
+            indices: int (B,).
+
+        Returns:
+            uint8, (B, size, size, C).
+
+        Raises:
+            UserError: a picture has changed on the disk.
+        """
+        pictures = np.asarray(self.pixels[indices])
+        if self.checksums is not None:
+            for index, picture in zip(indices, pictures, strict=True):
+                if zlib.crc32(picture) != self.checksums[index]:
+                    raise self._changed(int(index))
+        return pictures
+
+    def require_whole(self, indices: np.ndarray | None = None) -> None:
+        """Raises UserError where one of the pictures, all unless given, has changed on the disk."""
+        wanted = np.arange(len(self.pixels)) if indices is None else indices
+        for start in range(0, len(wanted), CHECKED):
+            self.take(wanted[start : start + CHECKED])
+
+    def _changed(self, index: int) -> UserError:
+        """Has the cache prepared again at the next start; returns what to say of that."""
+        with suppress(OSError):
+            (self.folder / META).unlink()
+        return UserError(
+            "A cache's pictures should be as they were prepared. Received: "
+            f"{printable(str(self.folder))}, of which picture {index:,} has changed on the disk. "
+            "It is prepared again at the next start: type the same command; a training goes on by "
+            "--resume."
+        )
 
     @cached_property
     def table(self) -> Table:
@@ -74,6 +124,9 @@ class Pictures:
         """
         path = self.folder / "pictures.csv"
         try:
+            known = read_meta(self.folder).get("table")
+            if known is not None and known != _sha256(path):
+                raise Damaged("it has changed on the disk")
             table = read_table(path, self.label_names)
             if len(table.names) != len(self.pixels):
                 raise Damaged(f"{len(table.names)} rows for {len(self.pixels)} pictures")
@@ -188,6 +241,7 @@ def open_cache(
         pixels = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
     if pixels.shape != (meta["count"], *shape) or pixels.dtype != np.uint8:
         raise Damaged(f"pictures.npy has shape {pixels.shape}, not {(meta['count'], *shape)}")
+    checksums = _read_checksums(folder, meta, pixels)
     return Pictures(
         pixels,
         source,
@@ -196,7 +250,39 @@ def open_cache(
         meta["rejected"],
         request,
         label_names=meta["label_names"],
+        checksums=checksums,
     )
+
+
+def _read_checksums(folder: Path, meta: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+    """Reads the checksums of a cache, or makes those of one of an older version.
+
+    Raises:
+        Damaged: they are not what was written, or the pixels are not.
+    """
+    path = folder / CHECKSUMS
+    if not path.exists() and "table" not in meta:
+        return _make_checksums(folder, meta, pixels)
+    with reading():
+        checksums = np.load(path, allow_pickle=False)
+    if checksums.shape != (len(pixels),) or checksums.dtype != np.uint32:
+        raise Damaged(f"{CHECKSUMS} has shape {checksums.shape}, not {(len(pixels),)}")
+    return np.asarray(checksums)
+
+
+def _make_checksums(folder: Path, meta: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+    digest, checksums = hashlib.sha256(), np.zeros(len(pixels), np.uint32)
+    with progress(len(pixels), "Checking the cache, once", unit=" pictures") as bar:
+        for start in range(0, len(pixels), CHECKED):
+            part = np.asarray(pixels[start : start + CHECKED])
+            digest.update(part.data)
+            checksums[start : start + CHECKED] = [zlib.crc32(picture) for picture in part]
+            bar.update(len(part))
+    if digest.hexdigest() != meta["fingerprint"]:
+        raise Damaged("its pixels have changed on the disk")
+    with suppress(OSError), atomic_path(folder / CHECKSUMS) as temporary:
+        np.save(temporary, checksums, allow_pickle=False)
+    return checksums
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
@@ -205,14 +291,39 @@ def read_meta(folder: Path) -> dict[str, Any]:
     Raises:
         Damaged: it is not what was written.
     """
+    try:
+        meta = read_json(folder / META, MAX_META)
+    except OSError as error:
+        raise Damaged(f"{META} is missing") from error
+    except Damaged as error:
+        raise Damaged(f"{META}: {error}") from error
+    kinds: dict[str, type] = {item.name: int for item in fields(Tally)} | {"fingerprint": str}
+    kinds |= {"label_names": list, "notes": list}
+    for name, kind in kinds.items():
+        if name not in meta:
+            raise Damaged(f"{META} has no {name}")
+        value = meta[name]
+        texts = isinstance(value, list) and all(isinstance(text, str) for text in value)
+        if type(value) is not kind or not (texts or kind is not list):
+            raise Damaged(f"{META} has an odd {name}")
+    expected = meta.pop("sha256", None)
+    if expected != _digest(meta) and (expected or "table" in meta):  # older versions have neither
+        raise Damaged(f"{META} has changed on the disk")
+    return meta
+
+
+def _digest(meta: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    """Returns the sha256 of a file, in hex.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
     with reading():
-        text = (folder / "meta.json").read_text(encoding="utf-8")
-    with reading():
-        meta = json.loads(text)
-    wanted = {item.name for item in fields(Tally)} | {"fingerprint", "label_names"}
-    if missing := wanted - (meta.keys() if isinstance(meta, dict) else set()):
-        raise Damaged(f"meta.json has no {', '.join(sorted(missing))}")
-    return dict(meta)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def build(plan: Plan, folder: Path) -> None:
@@ -231,8 +342,11 @@ def build(plan: Plan, folder: Path) -> None:
             "label_names": plan.label_names,
             **asdict(tally),
             "fingerprint": fingerprint(temporary / "pictures.npy"),
+            "table": _sha256(temporary / "pictures.csv"),
         }
-        (temporary / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+        meta = json.loads(json.dumps(meta))  # as it will be read
+        meta["sha256"] = _digest(meta)
+        (temporary / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
 
 
 def make_key(options: dict[str, Any], listing: Iterable[Any]) -> str:
@@ -264,6 +378,8 @@ def remove_abandoned(cache: Path) -> None:
 class PictureWriter:
     """Writes pictures one by one to a `.npy` file whose length shows only at the end.
 
+    Their checksums, of the pixels before these go to the disk, are written beside it.
+
     Plain writes, since on a full disk these raise, where a memory map would kill the process.
     """
 
@@ -271,12 +387,16 @@ class PictureWriter:
         self.size = size
         self.channels = channels
         self.count = 0
+        self._checksums = array("I")
+        self._path = path
         self._file: BinaryIO = open(path, "xb")
         write_header(self._file, 0, size, channels)
 
     def append(self, picture: np.ndarray) -> None:
         """Writes one picture, uint8 (size, size, channels)."""
-        self._file.write(picture.tobytes())
+        content = picture.tobytes()
+        self._file.write(content)
+        self._checksums.append(zlib.crc32(content))
         self.count += 1
 
     def __enter__(self) -> "PictureWriter":
@@ -292,8 +412,8 @@ class PictureWriter:
             if kind is None:
                 self._file.seek(0)
                 write_header(self._file, self.count, self.size, self.channels)
-                self._file.flush()
-                os.fsync(self._file.fileno())  # or a power cut might leave a named, empty cache
+                checksums = np.array(self._checksums, np.uint32)
+                np.save(self._path.with_name(CHECKSUMS), checksums, allow_pickle=False)
 
 
 def write_header(file: BinaryIO, count: int, size: int, channels: int = 3) -> None:

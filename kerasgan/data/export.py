@@ -111,7 +111,7 @@ def _write_files(pictures: Pictures, write: Write) -> None:
     if pictures.table.attribute_names:
         write(EXPORTED, _attribute_table(pictures.table, names))
     with threads() as pool, progress(len(names), "Writing", unit=" pictures") as bar:
-        for number, png in submit_in_order(pool, _png_of(pictures.pixels), range(len(names))):
+        for number, png in submit_in_order(pool, _png_of(pictures), range(len(names))):
             write(names[number], png.result())
             bar.update()
 
@@ -126,10 +126,10 @@ def _attribute_table(table: Table, names: list[str]) -> bytes:
     return text.getvalue().encode(errors="surrogateescape")
 
 
-def _png_of(pixels: np.ndarray) -> Callable[[int], bytes]:
+def _png_of(pictures: Pictures) -> Callable[[int], bytes]:
     def png(number: int) -> bytes:
         file = io.BytesIO()
-        to_image(np.asarray(pixels[number])).save(file, format="PNG")
+        to_image(pictures.take(np.array([number]))[0]).save(file, format="PNG")
         return file.getvalue()
 
     return png

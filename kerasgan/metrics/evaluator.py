@@ -251,8 +251,12 @@ class Evaluator:
             self.pictures.folder.parent / "metrics",
             f"{name}-{self.pictures.folder.name}",
             key,
-            lambda: network(self.pictures.pixels, order, self.quiet),
+            lambda: self._shown(order, network),
         )
+
+    def _shown(self, order: np.ndarray, network: Any) -> np.ndarray:
+        self.pictures.require_whole(order)
+        return network(self.pictures.pixels, order, self.quiet)
 
 
 def _figures(fakes: np.ndarray, reals: np.ndarray, seed: int) -> dict[str, float]:
