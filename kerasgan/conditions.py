@@ -171,7 +171,12 @@ class Conditions:
         Raises:
             KeyError, TypeError, ValueError: it is something else.
         """
-        names, classes = [str(name) for name in value["names"]], value["kind"] == "classes"
+        names, kind = value["names"], value["kind"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("its names are no list of words")
+        if kind not in ("classes", "attributes"):
+            raise ValueError(f"a kind {printable(repr(kind)[:40])}")
+        classes = kind == "classes"
         values = np.array(value["values"])
         low, high = (-1, len(names) - 1) if classes else (-1, 1)
         shape = values.shape[:1] if classes else (*values.shape[:1], len(names))
@@ -200,7 +205,10 @@ def parse(value: Any, place: Path) -> Conditions:
     try:
         return Conditions.from_json(value)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{place} should hold conditions. Received: {error}.") from error
+        reason = f"no {error}" if isinstance(error, KeyError) else printable(str(error)[:200])
+        raise UserError(
+            f"{place} should hold conditions. Received: {reason}. Put a copy of it back."
+        ) from error
 
 
 def unknown(rule: str, name: str, names: Sequence[str]) -> UserError:

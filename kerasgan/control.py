@@ -1,5 +1,6 @@
 """The control grid: the pictures of the same latents all through a training."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from kerasgan import images, latents, runs, saved
 from kerasgan.backend import keras
 from kerasgan.conditions import Conditions
+from kerasgan.errors import UserError
+from kerasgan.files import Damaged, reading
 from kerasgan.recipes import Recipe
 from kerasgan.runs import Run
 
@@ -29,7 +32,13 @@ class Control(NamedTuple):
         """Returns a run's own, drawn and kept on first use."""
         count, path = recipe.control_latents, run.control_conditions
         if conditions:
-            rows = runs.read_conditions(path) or conditions.sweep(min(count, MAX_ROWS))
+            most = min(count, MAX_ROWS)
+            rows = runs.read_conditions(path) or conditions.sweep(most)
+            if rows.names != conditions.names or not 0 < len(rows.values) <= most:
+                raise UserError(
+                    f"A control grid's conditions should be the run's. Received: {path}, which has "
+                    "others. Remove it: it is made again."
+                )
             runs.write_conditions(path, rows)
             return cls(_control_latents(count // len(rows.values), recipe, run), rows)
         return cls(_control_latents(count, recipe, run), None)
@@ -49,7 +58,20 @@ class Control(NamedTuple):
 
 def _control_latents(count: int, recipe: Recipe, run: Run) -> np.ndarray:
     """Returns the run's control latents (N, D), drawn and kept on first use."""
-    if not run.control_latents.exists():
-        drawn = latents.draw(count, recipe.latent_dim, recipe.seed, recipe.control_scale)
-        runs.write_latents(run.control_latents, drawn)
-    return np.load(run.control_latents, allow_pickle=False)
+    path, shape = run.control_latents, (count, recipe.latent_dim)
+    if path.exists():
+        try:
+            return _read_latents(path, shape)
+        except Damaged as error:
+            print(f"{path} is damaged ({error}); its latents are drawn again, the same.")
+    drawn = latents.draw(*shape, recipe.seed, recipe.control_scale)
+    runs.write_latents(path, drawn)
+    return drawn
+
+
+def _read_latents(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    with reading():
+        kept = np.load(path, allow_pickle=False)
+    if kept.shape != shape or kept.dtype != np.float32 or not np.isfinite(kept).all():
+        raise Damaged(f"it holds no {shape[0]} latents of {shape[1]} numbers")
+    return np.asarray(kept)

@@ -3,13 +3,18 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from kerasgan.files import MAX_NUMBER
+from kerasgan.text import first_line
 from kerasgan.watch import Evaluation
 
 LOSSES = ("d_loss", "a_loss")  # the scalars that must be finite, and whose curves are drawn
+MAX_LINE = 2**16  # bytes
+MAX_ITERATION = 2**62
 
 
 @dataclass(frozen=True)
@@ -47,25 +52,128 @@ class Line:
         Raises:
             ValueError: the text is no such line.
         """
-        values = json.loads(text)
         try:
-            iteration = int(values.pop("iteration"))
-            figures, rolled_back_to = (
-                values.pop(x, None) for x in ("evaluation", "rolled_back_to")
-            )
-            evaluation = Evaluation(iteration=iteration, **figures) if figures else None
-            scalars = {name: _number(value) for name, value in values.items()}
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"no line of a log: {text}") from error
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise ValueError("it is no JSON object")
+            iteration, rolled_back_to = values.pop("iteration"), values.pop("rolled_back_to", None)
+            _require_iteration(iteration, rolled_back_to)
+            figures = values.pop("evaluation", None)
+            evaluation = None if figures is None else _evaluation(iteration, figures)
+            scalars = {name: _scalar(name, value) for name, value in values.items()}
+        except json.JSONDecodeError as error:
+            raise ValueError(f"it is no JSON: {error.msg}") from error
+        except KeyError as error:
+            raise ValueError("it names no iteration") from error
+        except RecursionError as error:
+            raise ValueError("it has too many brackets in brackets") from error
         return cls(iteration, scalars, evaluation, rolled_back_to)
 
 
-def _number(value: float | None) -> float:
+def _require_iteration(*values: Any) -> None:
+    first, *others = values
+    for value in (first, *(other for other in others if other is not None)):
+        if type(value) is not int or not 0 <= value <= MAX_ITERATION:
+            raise ValueError(f"{_short(value)} is no iteration")
+
+
+def _scalar(name: str, value: Any) -> float:
     if value is None:
         return math.nan
-    if not isinstance(value, int | float):
-        raise TypeError(value)
-    return value
+    if type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
+        raise ValueError(f"{_short(name)} is {_short(value)}, which is no number")
+    return float(value)
+
+
+def _evaluation(iteration: int, figures: Any) -> Evaluation:
+    if not isinstance(figures, dict):
+        raise ValueError("its evaluation holds no figures")
+    known = {item.name: item.default for item in dataclasses.fields(Evaluation)}
+    for name, value in figures.items():
+        if name not in known or name == "iteration":
+            raise ValueError(f"its evaluation has an odd figure, {_short(name)}")
+        if value is None and known[name] is None:
+            continue
+        kinds = (int,) if name == "side" else (int, float)
+        # One that is not finite was written as NaN.
+        if type(value) not in kinds or abs(value) > MAX_NUMBER:
+            raise ValueError(f"its evaluation's {name} is {_short(value)}")
+    try:
+        return Evaluation(iteration=iteration, **figures)
+    except TypeError as error:
+        raise ValueError("its evaluation lacks a figure") from error
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:40]
+
+
+@dataclass
+class Reading:
+    """What a log's file holds.
+
+    Attributes:
+        lines: of iterations 1, 2, ..., to the end or to where one is missing.
+        fault: why no line follows, for a message; None at the file's end.
+        passed_over: by how many lines stood before, what was skipped, as nothing is lost with it: a
+            line that is there twice, or one that is none between two that are neighbours.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    fault: str | None = None
+    passed_over: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read(path: Path) -> Reading:
+    """Reads a log; an unfinished line at its end, as a crash leaves it, is its end.
+
+    Args:
+        path: the file; one that is not there is empty.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    found, pending = Reading(), None
+    for number, content in _contents(path):
+        place = f"line {number:,}"
+        try:
+            line = Line.from_json(content.decode())
+        except ValueError as error:  # UnicodeDecodeError too
+            odd = isinstance(error, UnicodeDecodeError)
+            reason = "it has a byte that is no UTF-8" if odd else first_line(error)
+            pending = pending or f"{place} is damaged: {reason}"
+            continue
+        if 0 < line.iteration <= len(found.lines):
+            if line.to_json() != found.lines[line.iteration - 1].to_json():
+                found.fault = f"{place} is another one for iteration {line.iteration:,}"
+                return found
+            found.passed_over.append((len(found.lines), f"{place} was there twice"))
+        elif line.iteration != len(found.lines) + 1:
+            found.fault = pending or f"{place} is of iteration {line.iteration:,} already"
+            return found
+        else:
+            if pending:
+                found.passed_over.append((len(found.lines), pending))
+            pending = None
+            found.lines.append(line)
+    found.fault = pending
+    return found
+
+
+def _contents(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yields each line that is not blank, or the beginning of one without end, by its number."""
+    try:
+        file = open(path, "rb")
+    except FileNotFoundError:
+        return
+    with file:
+        number = 0
+        while content := file.readline(MAX_LINE):
+            number += 1
+            if content.strip():
+                yield number, content
+            while content and not content.endswith(b"\n"):
+                content = file.readline(MAX_LINE)
 
 
 class History:

@@ -38,12 +38,20 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kerasgan import conditions, data, images, verdicts
+from kerasgan import conditions, data, images, log, verdicts
 from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
-from kerasgan.files import LEFTOVERS, atomic_path, check_place, is_empty, new_folder
+from kerasgan.files import (
+    LEFTOVERS,
+    Damaged,
+    atomic_path,
+    check_place,
+    is_empty,
+    new_folder,
+    read_json,
+)
 from kerasgan.log import Line
 from kerasgan.recipes import Recipe
 from kerasgan.saved import GENERATOR
@@ -54,6 +62,18 @@ MACHINE = "machine"  # in a run's facts: the mark of the machine that it was beg
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid")
 RECORDED = ("source", "limit", "crop", "seed")  # of a `data.Request`
 PREVIEW = 25  # reals in the preview, 5x5
+MAX_RECIPE, MAX_FACTS, MAX_CONDITIONS = 2**16, 2**20, 2**24  # bytes
+PUT_BACK = "Put a copy of the file back, or start a new run."
+# Kinds of values in run.json: of the data, of what else may be among it, and of the rest.
+DATA = {
+    "source": str | list,
+    "limit": int | None,
+    "crop": str,
+    "fingerprint": str,
+    "count": int,
+}
+OF_DATA = {"conditions": str, "seed": int}
+ENVIRONMENT = {"device": str, "versions": dict, "resumptions": list, "start": dict}
 
 
 class Run:
@@ -148,14 +168,20 @@ class Run:
             UserError: the folder is no run, or its recipe is of another version of kerasgan.
         """
         path = self.folder / "recipe.json"
-        values = _read_json(path)
+        values = _read_json(path, MAX_RECIPE)
         names = {field.name for field in dataclasses.fields(Recipe)}
         if unknown := sorted(values.keys() - names):
             raise UserError(
                 f"{path} should hold this version's recipe fields. Received: {', '.join(unknown)} "
                 "too. Use the version of kerasgan that made the run."
             )
-        return Recipe(**values)
+        try:
+            recipe = Recipe(**values)
+        except UserError as error:
+            raise UserError(f"{path} should hold a recipe. {error} {PUT_BACK}") from error
+        if "preset" not in values:
+            raise UserError(f"{path} should hold a recipe. Received: no preset. {PUT_BACK}")
+        return recipe
 
     def write_facts(self, facts: dict[str, Any]) -> None:
         _write_json(self.folder / "run.json", facts)
@@ -167,11 +193,14 @@ class Run:
             UserError: the folder is no run, or the file has been damaged.
         """
         path = self.folder / "run.json"
-        facts = _read_json(path)
-        wanted = {"source", "limit", "crop", "fingerprint", "count"}
+        facts = _read_facts(path)
         used = facts.get("data")
-        if missing := sorted(wanted - (used.keys() if isinstance(used, dict) else set())):
-            raise UserError(f"{path} should say what data was used. Received: no {missing[0]}.")
+        used = used if isinstance(used, dict) else {}
+        if missing := sorted(DATA.keys() - used.keys()):
+            raise UserError(
+                f"{path} should say what data was used. Received: no {missing[0]}. {PUT_BACK}"
+            )
+        _require_kinds(path, used, DATA | OF_DATA)
         return facts
 
     def note_resumption(self, iteration: int, environment: dict[str, Any]) -> str | None:
@@ -188,7 +217,7 @@ class Run:
         path = self.folder / "run.json"
         if not path.exists():
             return None
-        facts = _read_json(path)
+        facts = _read_facts(path)
         resumptions = facts.setdefault("resumptions", [])
         before = resumptions[-1] if resumptions else facts
         changes = _changes(before, environment)
@@ -236,12 +265,32 @@ class Run:
         return self.read_facts()["data"]["crop"] if path.exists() else None
 
     def read_log(self) -> list[Line]:
-        """Returns the log's lines in order; a line that a crash cut short is left out."""
-        return list(_readable_lines(self.log)) if self.log.exists() else []
+        """Returns the log's lines in order, to the first that is missing or damaged."""
+        return log.read(self.log).lines
 
     def cut_log(self, iteration: int) -> list[Line]:
-        """Drops the log's lines after an iteration and returns those that stay."""
-        kept = [line for line in self.read_log() if line.iteration <= iteration]
+        """Drops the log's lines after an iteration and returns those that stay.
+
+        Lines that stand there twice, and what is no line and stands between two neighbours, go
+        too, which is said.
+
+        Raises:
+            UserError: a line until then is missing or damaged.
+        """
+        found = log.read(self.log)
+        if (done := len(found.lines)) < iteration:
+            missing = f"{done + 1:,}" + (f" to {iteration:,}" if done + 1 < iteration else "")
+            fault = f"{found.fault}; there" if found.fault else "where"
+            raise UserError(
+                "A run's log should have a line for each iteration up to its checkpoint. Received: "
+                f"{self.log}, {fault} is none for {missing}, or not in its place. Put a copy of "
+                f'the file back, or a line {{"iteration": {done + 1}}} for each that is missing, '
+                "whose figures are lost then."
+            )
+        for place, what in found.passed_over:
+            if place < iteration:
+                print(f"{self.log}: {what}; nothing is lost with it.")
+        kept = found.lines[:iteration]
         with atomic_path(self.log) as temporary:
             temporary.write_text("".join(line.to_json() + "\n" for line in kept))
         return kept
@@ -364,7 +413,7 @@ def read_conditions(path: Path) -> Conditions | None:
     Raises:
         UserError: the file has been damaged.
     """
-    return conditions.parse(_read_json(path), path) if path.exists() else None
+    return conditions.parse(_read_json(path, MAX_CONDITIONS), path) if path.exists() else None
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
@@ -372,36 +421,47 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, most: int) -> dict[str, Any]:
+    """Reads a file of a run, of `most` bytes at most."""
     try:
-        values = json.loads(path.read_text())
+        return read_json(path, most)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"A run's folder should hold {path.name}. Received: {path.parent}, which has none. "
             "Type the folder of a run, such as outputs/000-article-lite."
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} should be readable JSON. Received: {error}.") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} should hold a JSON object. Received: {type(values).__name__}.")
-    return values
+    except Damaged as error:
+        raise UserError(
+            f"{path} should be readable JSON, an object. Received: {error}. {PUT_BACK}"
+        ) from error
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    facts = _read_json(path, MAX_FACTS)
+    _require_kinds(path, facts, ENVIRONMENT)
+    for resumption in facts.get("resumptions", ()):
+        _require_kinds(path, {"resumption": resumption}, {"resumption": dict})
+        _require_kinds(path, resumption, ENVIRONMENT)
+    return facts
+
+
+def _require_kinds(path: Path, values: dict[str, Any], kinds: dict[str, Any]) -> None:
+    """Raises UserError for the first value that is of another kind than was written."""
+    for name, kind in kinds.items():
+        if name in values and (
+            not isinstance(values[name], kind) or isinstance(values[name], bool)
+        ):
+            raise UserError(
+                f"{path} should hold what was written there. Received: an odd {name}, "
+                f"{printable(repr(values[name])[:80])}. {PUT_BACK}"
+            )
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Names what differs between two environments, with what it was."""
     flat = [{"device": env.get("device"), **env.get("versions", {})} for env in (before, now)]
     return [
-        f"{name} {value} instead of {flat[0].get(name)}"
+        f"{name} {value} instead of {printable(str(flat[0].get(name)))}"
         for name, value in flat[1].items()
         if value != flat[0].get(name)
     ]
-
-
-def _readable_lines(path: Path) -> Iterator[Line]:
-    # What is no text of ours, the zeros that a crash may leave for example, is no line either.
-    with path.open(errors="replace") as texts:
-        for text in texts:
-            try:
-                yield Line.from_json(text)
-            except ValueError:  # cut short by a crash, or damaged since
-                continue

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasgan import cli, data, growth, pretrained, recipes, saved
+from kerasgan import cli, data, growth, pretrained, recipes, runs, saved
+from kerasgan.conditions import Conditions
 from kerasgan.data.conditions import find_conditions
 from kerasgan.errors import UserError
 from kerasgan.files import check_place
@@ -93,7 +94,7 @@ def work(job: Job, pictures: "Pictures", dry: bool) -> int:
         run.repeated = job.repeated
         return train(gan, pictures, run, evaluator)
     except tf.errors.ResourceExhaustedError as error:
-        raise exhausted(error, job.recipe) from error
+        raise exhausted(job.recipe) from error
 
 
 def begin(gan: "GAN", pictures: "Pictures", out: Path | None, started: "Start | None") -> Run:
@@ -359,15 +360,25 @@ def require_the_same(pictures: "Pictures", recipe: Recipe, run: Run) -> None:
             f"{pictures.source}, whose {recipe.conditions} differ from those of {run.folder}. "
             "Restore them, or start a new run."
         )
+    if conditions:
+        mend_conditions(run, conditions.examples(recipe.seed))
 
 
-def exhausted(error: Exception, recipe: Recipe) -> UserError:
-    """Explains TensorFlow's one error for a full disk and for too little memory."""
-    if "No space left" in str(error):
-        return UserError(
-            "The disk should have room for checkpoints. Received: no space left on it. The last "
-            "checkpoint stays: make room, then resume the run."
-        )
+def mend_conditions(run: Run, examples: Conditions) -> None:
+    """Writes a run's conditions again, which are the pictures', where their file is damaged."""
+    try:
+        kept = runs.read_conditions(run.conditions)
+        fault = "it is missing" if kept is None else "it has others than the pictures"
+        if kept and kept.fingerprint == examples.fingerprint:
+            return
+    except UserError as error:
+        fault = str(error)
+    runs.write_conditions(run.conditions, examples)
+    print(f"{run.conditions} was damaged ({fault}); it is written again.")
+
+
+def exhausted(recipe: Recipe) -> UserError:
+    """Explains TensorFlow's error for too little memory."""
     return UserError(
         "The networks and a batch should fit into memory. Received: --batch-size "
         f"{recipe.batch_size}, --size {recipe.size}, --width {recipe.width:g}, which do not. "

@@ -110,13 +110,23 @@ def test_run_folders_are_numbered(tmp_path):
         ("[]", "JSON object"),
         ('{"colour": 1}', "colour"),
         ('{"iters": "many"}', "iters"),
+        ("{}", "no preset"),
+        ('{"preset": "x",\n "iters": NaN}', "NaN is no number"),
+        ('{"preset": "x", "width": 1' + "0" * 400 + "}", "too large"),
+        ('{"preset": "x", "latent_dim": 1000000000000000}', "`--latent-dim` should be at most"),
+        ('{"preset": "x", "iters": 3, \n"loss"; 3}', "line 2 is no JSON"),
+        ("[" * 5000, "too many brackets"),
+        ('{"a": ' + "[" * 100 + "]" * 100 + "}", "too many brackets"),
+        (" " * 10**6, "more than 65,536 bytes"),
+        ("\ud800", "line 1 has a byte that is no UTF-8"),
     ],
 )
 def test_a_broken_recipe_is_explained(tmp_path, text, word):
     if text is not None:
-        (tmp_path / "recipe.json").write_text(text)
-    with pytest.raises(UserError, match=word):
+        (tmp_path / "recipe.json").write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(UserError, match=word) as caught:
         Run(tmp_path).read_recipe()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("text", ["{}", '{"data": 3}', '{"data": {"source": "x"}}'])
@@ -124,6 +134,51 @@ def test_broken_facts_are_explained(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(UserError, match="should say what data was used"):
         Run(tmp_path).read_facts()
+
+
+DATA = {"source": "x", "limit": None, "crop": "auto", "fingerprint": "f", "count": 3}
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        ({"data": DATA | {"count": "3"}}, "an odd count"),
+        ({"data": DATA | {"count": True}}, "an odd count"),
+        ({"data": DATA | {"crop": [1]}}, "an odd crop"),
+        ({"data": DATA | {"limit": "x\n"}}, "an odd limit"),
+        ({"data": DATA, "versions": 3}, "an odd versions"),
+        ({"data": DATA, "resumptions": {}}, "an odd resumptions"),
+        ({"data": DATA, "resumptions": [3]}, "an odd resumption"),
+        ({"data": DATA, "resumptions": [{"device": 3}]}, "an odd device"),
+    ],
+)
+def test_odd_facts_are_explained(tmp_path, facts, word):
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=word) as caught:
+        Run(tmp_path).read_facts()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        3, {}, {"names": "ab", "kind": "attributes", "values": [[1]]},
+        {"names": ["a"], "kind": "other", "values": [[1]]},
+        {"names": ["a"], "kind": "attributes", "values": []},
+        {"names": [], "kind": "attributes", "values": [[]]},
+        {"names": ["a"], "kind": "attributes", "values": [[1], [1, 1]]},
+        {"names": ["a"], "kind": "classes", "values": [[1]]},
+        {"names": ["a"], "kind": "classes", "values": ["1"]},
+        {"names": ["a"], "kind": "classes", "values": [2**70]},
+        {"names": ["a"], "kind": "classes", "values": {}},
+    ],
+)  # fmt: skip
+def test_damaged_conditions_are_explained(tmp_path, value):
+    path = tmp_path / "conditions.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(UserError, match="should (hold conditions|be readable)") as caught:
+        runs.read_conditions(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
 def test_resumptions_are_kept_where_something_differs(tmp_path):
@@ -151,12 +206,33 @@ def test_a_folder_without_facts_has_no_resumptions(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_log_is_cut_at_an_iteration_and_a_half_line_is_dropped(tmp_path):
+def test_log_is_cut_at_an_iteration_and_a_half_line_is_dropped(tmp_path, capsys):
     run = Run(tmp_path)
     lines = "".join(f'{{"iteration": {i}, "d_loss": 0.5}}\n' for i in range(1, 6))
     run.log.write_text("\0\0\n" + lines + '{"iteration": 6, "d_l')
     assert [line.iteration for line in run.cut_log(3)] == [1, 2, 3]
     assert run.log.read_text() == "".join(lines.splitlines(keepends=True)[:3])
+    assert capsys.readouterr().out == (
+        f"{run.log}: line 1 is damaged: it is no JSON: Expecting value; nothing is lost with it.\n"
+    )
+
+
+def test_lines_that_are_missing_before_the_checkpoint_are_named(tmp_path):
+    run = Run(tmp_path)
+    lines = [f'{{"iteration": {i}, "d_loss": 0.5}}\n' for i in (1, 2, 5, 6)]
+    run.log.write_text("".join(lines))
+    with pytest.raises(UserError) as caught:
+        run.cut_log(6)
+    assert str(caught.value) == (
+        "A run's log should have a line for each iteration up to its checkpoint. Received: "
+        f"{run.log}, line 3 is of iteration 5 already; there is none for 3 to 6, or not in its "
+        'place. Put a copy of the file back, or a line {"iteration": 3} for each that is missing, '
+        "whose figures are lost then."
+    )
+    assert run.log.read_text() == "".join(lines)
+    assert len(run.cut_log(2)) == 2  # what comes after the checkpoint is made again
+    with pytest.raises(UserError, match="log.jsonl, where is none for 3, or"):
+        run.cut_log(3)
 
 
 def test_checkpoint_holds_everything(tmp_path, tiny, reals):
@@ -166,6 +242,7 @@ def test_checkpoint_holds_everything(tmp_path, tiny, reals):
         gan.train_on_batch(reals[:4])
     checkpoints.save()
     other = GAN(dataclasses.replace(tiny, seed=1))
+    other.recipe = gan.recipe
     assert Checkpoints(other, tmp_path, keep=2).restore() == 3
     for a, b in zip(state(gan), state(other), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -279,10 +279,9 @@ def test_trains_outside_the_main_thread(tiny, tmp_path):
         assert pool.submit(loop.train, gan, batches, Run(tmp_path)).result() == (None, None)
 
 
-def test_memory_and_disk_that_run_out_are_explained(tiny):
-    memory = train.exhausted(Exception("OOM when allocating tensor with shape[16,512]"), tiny)
-    assert "--batch-size 4" in str(memory) and "fit into memory" in str(memory)
-    assert "no space left" in str(train.exhausted(Exception("No space left on device"), tiny))
+def test_memory_that_runs_out_is_explained(tiny):
+    memory = str(train.exhausted(tiny))
+    assert "--batch-size 4" in memory and "fit into memory" in memory
 
 
 def wait_for_lines(run, lines, process):
@@ -307,7 +306,9 @@ def test_nan_stops_with_the_last_good_checkpoint(faces_folder, tmp_path, capsys,
     )
     state = checkpoint_state(Run(out))
     assert state["iteration/.ATTRIBUTES/VARIABLE_VALUE"] == 5
-    assert all(np.isfinite(weights).all() for weights in state.values())
+    numbers = [value for value in state.values() if not isinstance(value, bytes)]
+    assert len(numbers) == len(state) - 1  # the recipe
+    assert all(np.isfinite(weights).all() for weights in numbers)
 
 
 def test_a_rate_far_too_high_stops_at_once(faces_folder, tmp_path, capsys):

@@ -29,6 +29,7 @@ from kerasgan.recipes.traits import LOSS_TRAITS, NETWORK_TRAITS, LossTraits, Net
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
+MAX_WHOLE = 2**31
 ON_COLLAPSE = ("warn", "stop", "rollback")
 
 # The headings of `--help`, in its order.
@@ -198,6 +199,11 @@ class Recipe:
                 raise UserError(f"`{flag(field.name)}` should be {kind}. Received: {value!r}.")
             if rule:
                 rule.require(field.name, value)
+            if isinstance(value, int) and abs(value) > MAX_WHOLE:
+                raise UserError(
+                    f"`{flag(field.name)}` should be at most {MAX_WHOLE:,}. Received: one of "
+                    f"{len(str(value))} digits."
+                )
         traits.size_rule(self.network).require("size", self.size)
         if found := clashes.first(self):
             raise UserError(found)
