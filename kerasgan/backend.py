@@ -3,6 +3,7 @@
 Every module that computes imports `tf` and `keras` from here.
 """
 
+import errno
 import os
 import platform
 import random
@@ -17,6 +18,24 @@ import kerasgan
 from kerasgan.cli import open_closed_streams
 from kerasgan.errors import UserError
 from kerasgan.recipes import Recipe, resolve
+from kerasgan.text import first_line
+
+MIN_ADDRESSES = 3 * 2**30  # bytes; with fewer TensorFlow brings the process down, without a word
+
+
+def _require_addresses() -> None:
+    """Raises UserError where the shell allows too little memory for TensorFlow to be imported."""
+    if os.name == "nt":
+        return
+    import resource
+
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed != resource.RLIM_INFINITY and allowed < MIN_ADDRESSES:
+        raise UserError(
+            "TensorFlow should be allowed the addresses that it takes. Received: a limit of "
+            f"{allowed / 2**30:.1f} GiB, with {MIN_ADDRESSES / 2**30:.0f} GiB needed at the least. "
+            "Type: ulimit -v unlimited"
+        )
 
 
 @contextmanager
@@ -43,6 +62,7 @@ def silent_stderr(shown: bool = True) -> Iterator[None]:
             os.close(kept)
 
 
+_require_addresses()
 # TensorFlow logs a few lines before it reads its log level, hence the redirection.
 with silent_stderr():
     import keras
@@ -70,7 +90,26 @@ __all__ = [
     "resolved",
     "silent_stderr",
     "tf",
+    "writing",
 ]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what TensorFlow raises where a file cannot be written into the system's error.
+
+    Raises:
+        OSError: it cannot.
+    """
+    words = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG, "quota": errno.EDQUOT}
+    try:
+        yield
+    except tf.errors.OpError as error:
+        number = next((code for word, code in words.items() if word in str(error)), None)
+        if number is None and isinstance(error, tf.errors.ResourceExhaustedError):
+            raise  # memory
+        text = os.strerror(number) if number else first_line(error)
+        raise OSError(number or errno.EIO, text, str(path)) from error
 
 
 def gpus() -> list[str]:

@@ -4,18 +4,16 @@ A checkpoint is on the disk, with all that it needs, before an older one goes: w
 is cut, one is there. It knows the recipe that it was made under, but for what may change.
 """
 
-import errno
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasgan import recipes
-from kerasgan.backend import tf
+from kerasgan.backend import tf, writing
 from kerasgan.errors import UserError
 from kerasgan.files import sync
 from kerasgan.text import first_line, printable
@@ -62,7 +60,7 @@ class Checkpoints:
         self.folder.mkdir(exist_ok=True)
         path = self._path(int(self.gan.iteration))
         self._recipe.assign(recipes.fingerprint(self.gan.recipe))
-        with _as_os_error(path):
+        with writing(path):
             self._state.write(str(path))
         # A power cut may undo all that was not put on the disk, in any order.
         for place in (*self._parts(path), self.folder, self.folder.parent):
@@ -164,20 +162,6 @@ def not_finite(gan: Any) -> str | None:
         if not all(np.isfinite(variable.numpy()).all() for variable in variables):
             return f"the optimizer of the {name}"
     return None if math.isfinite(float(gan.slowdown)) else "the factor on the learning rates"
-
-
-@contextmanager
-def _as_os_error(path: Path) -> Iterator[None]:
-    """Turns what TensorFlow raises where a file cannot be written into the system's error."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        words = {"No space left": errno.ENOSPC, "File too large": errno.EFBIG,
-                 "quota": errno.EDQUOT}  # fmt: skip
-        number = next((code for word, code in words.items() if word in str(error)), errno.EIO)
-        if isinstance(error, tf.errors.ResourceExhaustedError) and number == errno.EIO:
-            raise  # memory
-        raise OSError(number, first_line(error), str(path)) from error
 
 
 class Schedule:

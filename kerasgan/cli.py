@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -190,17 +191,28 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
     try:
         return command(argv) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return USER_ERROR
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        _say("Stopped.")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that may not be written to
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return USER_ERROR
+    except MemoryError as error:
+        _say(
+            f"error: The memory should be enough. Received: {error or 'too little'}. Ask for less."
+        )
+        return USER_ERROR
+
+
+def _say(line: str) -> None:
+    """Prints a last line on standard error, whose reader may have gone: the exit code counts."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasgan.backend import tf
+from kerasgan.backend import tf, writing
+from kerasgan.files import sync_all
 
 
 class Events:
@@ -19,26 +20,31 @@ class Events:
     """
 
     def __init__(self, folder: Path, done: int) -> None:
-        cut(folder, done)
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
+        with writing(folder):
+            cut(folder, done)
+            self._writer = tf.summary.create_file_writer(str(folder))
 
     def scalars(self, iteration: int, values: dict[str, float], prefix: str = "") -> None:
         """Adds one number for each name."""
-        with self._writer.as_default(step=iteration):
+        with writing(self._folder), self._writer.as_default(step=iteration):
             for name, value in values.items():
                 tf.summary.scalar(prefix + name, value)
 
     def picture(self, iteration: int, name: str, picture: np.ndarray) -> None:
         """Adds a picture, uint8 (H, W, C)."""
-        with self._writer.as_default(step=iteration):
+        with writing(self._folder), self._writer.as_default(step=iteration):
             tf.summary.image(name, picture[np.newaxis])
 
     def flush(self) -> None:
         """Puts everything so far on the disk."""
-        self._writer.flush()
+        with writing(self._folder):
+            self._writer.flush()
+        sync_all(self._folder)
 
     def close(self) -> None:
-        self._writer.close()
+        with writing(self._folder):
+            self._writer.close()
 
 
 def cut(folder: Path, done: int) -> None:

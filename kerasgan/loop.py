@@ -93,11 +93,16 @@ class Stopper:
         self._before: dict[int, Any] = {}
 
     def say(self, bar: tqdm, line: str) -> None:
-        """Prints a line above the bar; a reader that has gone is a wish to stop, too."""
+        """Prints a line above the bar; a reader that has gone is a wish to stop, too.
+
+        What cannot be printed for another reason, on a full disk for example, is no cause to stop.
+        """
         try:
             bar.write(line)
         except BrokenPipeError:
             self.signal = SIGPIPE
+        except OSError:
+            pass
 
     def __enter__(self) -> "Stopper":
         if threading.current_thread() is threading.main_thread():

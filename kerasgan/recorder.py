@@ -4,11 +4,15 @@ Here, and nowhere else, something is changed because of a verdict: checkpoints, 
 learning rates and files.
 """
 
+import errno
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 from kerasgan import images, models, plots, quality, runs, saved, verdicts
 from kerasgan.checkpoints import Checkpoints, Schedule, not_finite
@@ -20,8 +24,10 @@ from kerasgan.log import LOSSES, History, Line
 from kerasgan.metrics import Evaluator
 from kerasgan.quality import Timer
 from kerasgan.runs import Run
+from kerasgan.text import printable
 from kerasgan.watch import ROLLBACK_FACTOR, Evaluation, judge, may_roll_back, rollbacks_done, target
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 
 
@@ -90,7 +96,12 @@ class Recorder:
         return done
 
     def __enter__(self) -> "Recorder":
-        start = int(self.gan.iteration)
+        with self._writing():
+            self._begin(int(self.gan.iteration))
+        return self
+
+    def _begin(self, start: int) -> None:
+        """Opens the files of a training that goes on after an iteration."""
         self.run.remove_leftovers()
         self.run.write_recipe(self.gan.recipe)
         self.history = History(self.run.cut_log(start))
@@ -101,11 +112,18 @@ class Recorder:
             self._write_grid(0)
         self.timer = Timer(start, self.history.last_evaluation)
         self.schedule.note_written()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.log.close()
-        self.events.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # What could not be written cannot be at the end either, and has been said.
+        with suppress(OSError) if error else self._writing():
+            self.log.close()
+        with suppress(OSError) if error else self._writing():
+            self.events.close()
 
     def record(self, iteration: int, scalars: dict[str, float]) -> Response:
         """Notes one iteration, evaluates and writes what its number says is due, and acts.
@@ -115,8 +133,14 @@ class Recorder:
             scalars: that `GAN.train_on_batch` returned.
 
         Raises:
-            UserError: a loss or a weight is not finite, and there is no going back.
+            UserError: a loss or a weight is not finite, and there is no going back; or the run
+                cannot be written, or is no longer there.
         """
+        self._require_here()
+        with self._writing():
+            return self._record(iteration, scalars)
+
+    def _record(self, iteration: int, scalars: dict[str, float]) -> Response:
         saves, evaluates = self.schedule.is_due_by_count(iteration), self._evaluates(iteration)
         evaluation, response = None, Response()
         if fault := self._fault(scalars, weights=saves or evaluates):
@@ -139,13 +163,16 @@ class Recorder:
         """Writes the checkpoint, the generator and the loss curves, if anything is new.
 
         Raises:
-            UserError: a weight is not finite; nothing is written then.
+            UserError: a weight is not finite, and nothing is written then; or the run cannot be
+                written, or is no longer there.
         """
         if int(self.gan.iteration) == self.saved_at:
             return
         if fault := self._fault({}, weights=True):
             raise self._diverged(fault)
-        self._write_state()
+        self._require_here()
+        with self._writing():
+            self._write_state()
 
     def state(self) -> str:
         """Returns the last evaluation for the progress bar."""
@@ -242,6 +269,64 @@ class Recorder:
             "or --precision float32."
         )
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Says what to do where the run cannot be written.
+
+        Raises:
+            UserError: it cannot.
+        """
+        try:
+            yield
+        except BrokenPipeError:  # of what is printed
+            raise
+        except OSError as error:
+            self._require_here()
+            place, fact = error.filename or self.run.folder, error.strerror or str(error)
+            full = error.errno in FULL
+            rule = (
+                "The disk should have room for what a training writes"
+                if full
+                else "A training should be able to write to its run"
+            )
+            raise UserError(
+                f"{rule}. Received: {printable(f'{place}, {fact}')}. "
+                f"{'Make room' if full else 'Mend that'}, then type: {self.run.resume_command()} "
+                f"({self._goes_on()})"
+            ) from error
+
+    def _goes_on(self) -> str:
+        """Says where a resumed training begins."""
+        if kept := self.checkpoints.paths():
+            return f"it goes on from {kept[-1].name}"
+        return "no checkpoint was written yet: it begins anew"
+
+    def _require_here(self) -> None:
+        """Raises UserError where the run's folder, or its log, is no longer what is written to."""
+        log = getattr(self, "log", None)
+        if log is None or log.closed:
+            return
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self.run.log), os.fstat(log.fileno())):
+                return
+        folder, remains = self.run.folder, self.run.folder / "recipe.json"
+        if remains.exists():
+            raise UserError(
+                f"A run's log should stay in its place. Received: {self.run.log}, which was "
+                "removed or replaced by another program. Put it back, then type: "
+                f"{self.run.resume_command()} ({self._goes_on()})"
+            )
+        rule = "A run's folder should stay in its place while it is trained"
+        if place := _present_place(log.fileno()):
+            self.run.folder = place.parent
+            raise UserError(
+                f"{rule}. Received: {folder}, which is {place.parent} now. "
+                f"Type: {self.run.resume_command()}"
+            )
+        raise UserError(
+            f"{rule}. Received: {folder}, which was removed, with its checkpoints. Train anew."
+        )
+
     def _note(self, line: Line) -> None:
         """Adds a line to the log, with its events and, after an evaluation, the curves."""
         self.log.write(line.to_json() + "\n")
@@ -259,6 +344,7 @@ class Recorder:
         losses = self.history.losses
         plots.write_losses(self.run.losses, losses["d_loss"], losses["a_loss"])
         self.events.flush()
+        os.fsync(self.log.fileno())
         # Last, so that whoever finds this checkpoint finds all the rest as new or newer.
         self.checkpoints.save()
         self.saved_at = int(self.gan.iteration)
@@ -278,6 +364,14 @@ class Recorder:
         grid = self.control.grid(self.gan.shown_generator)
         images.write_png(self.run.control_grid(iteration), grid)
         self.events.picture(iteration, "control", grid)
+
+
+def _present_place(number: int) -> Path | None:
+    """Returns where an open file is now; None where that is not known, or it was removed."""
+    with suppress(OSError):
+        place = Path(os.readlink(f"/proc/self/fd/{number}"))
+        return place if place.exists() else None
+    return None
 
 
 def _side(scalars: dict[str, float]) -> int | None:

@@ -96,6 +96,7 @@ def spoil(network):
 )
 def test_weights_that_are_not_finite_are_never_saved(gan, tmp_path, network, sentence):
     run = Run(tmp_path)
+    run.log.write_text("".join(f'{{"iteration": {i}}}\n' for i in range(1, 6)))
     gan.iteration.assign(5)
     spoil(getattr(gan, network))
     with Recorder(gan, run) as recorder, pytest.raises(UserError) as error:
