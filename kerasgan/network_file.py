@@ -6,19 +6,22 @@ more, of which Keras takes no notice, holds what we know of the network beside t
     kerasgan.json
 
 What comes from elsewhere is data. Nothing is opened before its list of layers has been read and
-each has been found among those that hold no code and open no file.
+each has been found among those that hold no code and open no file, and before its size is known:
+see `network_size`.
 """
 
 import io
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, is_zipfile
 
-from kerasgan import formats
+from kerasgan import formats, network_size
 from kerasgan.errors import UserError
-from kerasgan.files import atomic_path
+from kerasgan.files import Damaged, atomic_path, parse_json
 from kerasgan.formats import SUFFIX
 from kerasgan.text import first_line, printable
 
@@ -31,11 +34,13 @@ FACTS = "kerasgan.json"  # the member with what Keras does not know
 OLD_CONDITIONS = "conditions.json"  # the member that held the conditions before there were facts
 LAYERS = "config.json"  # the member with Keras' list of layers
 WEIGHTS = "model.weights.h5"
+NOTES = "metadata.json"
 JSON_OF_OURS = (FACTS, OLD_CONDITIONS)
 # Keras' own members, and ours. It would unpack others, so-called assets.
-MEMBERS = {"metadata.json", LAYERS, WEIGHTS, FACTS, OLD_CONDITIONS}
+MEMBERS = {NOTES, LAYERS, WEIGHTS, FACTS, OLD_CONDITIONS}
 MAX_JSON = 2**24  # bytes of a JSON member, unpacked: the facts of 1000 attributes take a third
-MAX_UNPACKED = 2**32  # bytes of all members: a generator of a billion weights
+MAX_BYTES = {LAYERS: 2**22, NOTES: 2**16, FACTS: MAX_JSON, OLD_CONDITIONS: MAX_JSON}
+MAX_UNPACKED = 2**31  # bytes of all members
 
 # Modules of Keras, and what a generator may take from each.
 HARMLESS: dict[str | None, set[str]] = {
@@ -107,13 +112,10 @@ def check(file: Path, kind: str) -> dict[str, Any]:
         )
     if not is_zipfile(file):
         raise damaged(file, kind, "which is no zip archive, or a part of one")
-    try:
-        with ZipFile(file) as archive:
-            _require_members(archive, file, kind)
-            layers = _read_json(archive, LAYERS, file, kind)
-            members = {name: _read_json(archive, name, file, kind) for name in JSON_OF_OURS}
-    except (BadZipFile, EOFError, RuntimeError, zlib.error) as error:
-        raise damaged(file, kind, f"which is damaged: {first_line(error)}") from error
+    with _opened(file, kind) as archive:
+        _require_members(archive, file, kind)
+        layers, _ = (_read_json(archive, name, file, kind) for name in (LAYERS, NOTES))
+        members = {name: _read_json(archive, name, file, kind) for name in JSON_OF_OURS}
     _require_harmless(layers, file, kind)
     return members
 
@@ -122,10 +124,18 @@ def open_checked(file: Path, kind: str) -> "keras.Model":
     """Has Keras open a file that `check` has found harmless.
 
     Raises:
-        UserError: Keras refuses it.
+        UserError: it is too large, or Keras refuses it.
     """
     from kerasgan.backend import keras
 
+    try:
+        _require_bounded(file, kind)
+    except Damaged as error:
+        _require_keras_3(file, kind)
+        raise UserError(
+            f"A {kind} should be a whole Keras model file ({SUFFIX}), of a size that can be drawn. "
+            f"Received: {file}, {error}."
+        ) from error
     try:  # A library raises nearly anything for bytes that mean nothing to it.
         return keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
@@ -134,6 +144,25 @@ def open_checked(file: Path, kind: str) -> "keras.Model":
             f"A {kind} should be a Keras model file ({SUFFIX}). Received: {file}, which Keras "
             f"refuses: {first_line(error)}"
         ) from error
+
+
+@contextmanager
+def _opened(file: Path, kind: str) -> Iterator[ZipFile]:
+    try:
+        with ZipFile(file) as archive:
+            yield archive
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise damaged(file, kind, f"which is damaged: {first_line(error)}") from error
+
+
+def _require_bounded(file: Path, kind: str) -> None:
+    """Raises Damaged where a network is too large, or its weights' file is none."""
+    with _opened(file, kind) as archive:
+        layers = _read_json(archive, LAYERS, file, kind)
+        network_size.require_few_layers(layers)
+        with archive.open(WEIGHTS) as member:
+            stored = network_size.count_stored(member.read())
+    network_size.require_bounded(layers, stored)
 
 
 def damaged(file: Path, kind: str, fact: str) -> UserError:
@@ -177,8 +206,12 @@ def _require_members(archive: ZipFile, file: Path, kind: str) -> None:
     for name in names:
         if name not in MEMBERS or names.count(name) > 1:
             raise damaged(file, kind, f"with {printable(name)}, which does not belong there")
-    if LAYERS not in names:
-        raise damaged(file, kind, f"without {LAYERS}")
+    for name in (LAYERS, WEIGHTS):
+        if name not in names:
+            raise damaged(file, kind, f"without {name}")
+    for item in archive.infolist():
+        if item.file_size > network_size.SMALL + network_size.MAX_RATIO * item.compress_size:
+            raise damaged(file, kind, f"whose {item.filename} unpacks without end")
     if (unpacked := sum(item.file_size for item in archive.infolist())) > MAX_UNPACKED:
         raise damaged(file, kind, f"which is {unpacked / 2**30:.1f} GiB when unpacked")
 
@@ -187,16 +220,16 @@ def _read_json(archive: ZipFile, name: str, file: Path, kind: str) -> Any:
     """Reads a member, never more of it than is allowed; None where there is none."""
     if name not in archive.namelist():
         return None
-    text = b""
-    if archive.getinfo(name).file_size <= MAX_JSON:  # as the archive claims
+    text, most = b"", MAX_BYTES[name]
+    if archive.getinfo(name).file_size <= most:  # as the archive claims
         with archive.open(name) as member:
-            text = member.read(MAX_JSON + 1)
-    if not 0 < len(text) <= MAX_JSON:
-        raise damaged(file, kind, f"whose {name} is not of 1 to {MAX_JSON} bytes")
+            text = member.read(most + 1)
+    if not 0 < len(text) <= most:
+        raise damaged(file, kind, f"whose {name} is not of 1 to {most} bytes")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise damaged(file, kind, f"whose {name} is no JSON: {first_line(error)}") from error
+        return parse_json(text)
+    except Damaged as error:
+        raise damaged(file, kind, f"whose {name} is no JSON that is read: {error}") from error
 
 
 def _require_harmless(layers: Any, file: Path, kind: str) -> None:
@@ -223,8 +256,8 @@ def _require_harmless(layers: Any, file: Path, kind: str) -> None:
 
 def _require_keras_3(file: Path, kind: str) -> None:
     """Raises UserError for a file that Keras 2 wrote."""
-    with ZipFile(file) as archive:
-        notes = _read_json(archive, "metadata.json", file, kind)
+    with _opened(file, kind) as archive:
+        notes = _read_json(archive, NOTES, file, kind)
     version = notes.get("keras_version") if isinstance(notes, dict) else None
     if isinstance(version, str) and version.startswith("2."):
         raise UserError(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 WINDOWS = os.name == "nt"
+LINE = 300  # characters of what a library says
 PLAIN = "_./:=+-" + ("\\" if WINDOWS else "")  # beside letters and digits, in a word not quoted
 
 
@@ -59,5 +60,6 @@ def megabytes(count: int) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or its name where it has none."""
-    return printable(next(iter(str(error).splitlines()), "")) or type(error).__name__
+    """Returns the first line of an error's message, shortened, or its name where it has none."""
+    line = printable(next(iter(str(error).splitlines()), ""))
+    return (line if len(line) <= LINE else line[:LINE] + "...") or type(error).__name__

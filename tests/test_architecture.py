@@ -23,8 +23,8 @@ FLOORS = {
             ["cli", "files", "conditions", "formats", "commands"],
             ["recipes", "images", "blending"],
             ["backend", "pace", "pretrained", "movies"],
-            ["data", "watch", "animation", "network_file"],
-            ["plots", "log", "ranges"],
+            ["data", "watch", "animation", "network_size"],
+            ["plots", "log", "ranges", "network_file"],
             ["losses", "energy", "penalties", "augment", "optimizers", "chance", "models"]
             + ["degradations", "splitting"],
             ["critic", "saved"],
@@ -92,7 +92,7 @@ def test_a_sample_needs_few_modules():
     assert loaded == {
         *("kerasgan", "sample", "saved", "drawing", "directions", "movies"),
         *("cli", "conditions", "errors", "files", "formats", "images", "latents"),
-        *("network_file", "pretrained", "ranges", "text"),
+        *("network_file", "network_size", "pretrained", "ranges", "text"),
     }
 
 

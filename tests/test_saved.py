@@ -447,7 +447,7 @@ def test_other_formats_and_other_zips_are_refused(file, tmp_path):
     ("damage", "word"),
     [
         ("not a zip", "no zip archive"),
-        ("middle", "which Keras refuses"),
+        ("middle", "which is damaged"),
         ("end", "which is"),
         ("cut", "no zip archive"),
         ("encrypted", "which is damaged"),
