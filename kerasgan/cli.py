@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from kerasgan.errors import UserError
+from kerasgan.text import printable
 
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -210,9 +211,12 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
 
 
 def _say(line: str) -> None:
-    """Prints a last line on standard error, whose reader may have gone: the exit code counts."""
+    """Prints a last line on standard error, whose reader may have gone: the exit code counts.
+
+    Names in it may hold anything; what does not print is escaped.
+    """
     with suppress(OSError):
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kerasgan.errors import UserError
-from kerasgan.text import printable
+from kerasgan.text import printable, shortened
 
 NONE, LABELS = "none", "labels"  # what a recipe's `conditions` may be beside attributes
 
@@ -175,7 +175,7 @@ class Conditions:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("its names are no list of words")
         if kind not in ("classes", "attributes"):
-            raise ValueError(f"a kind {printable(repr(kind)[:40])}")
+            raise ValueError(f"a kind {shortened(repr(kind))}")
         classes = kind == "classes"
         values = np.array(value["values"])
         low, high = (-1, len(names) - 1) if classes else (-1, 1)
@@ -205,7 +205,7 @@ def parse(value: Any, place: Path) -> Conditions:
     try:
         return Conditions.from_json(value)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else printable(str(error)[:200])
+        reason = f"no {error}" if isinstance(error, KeyError) else shortened(str(error), 200)
         raise UserError(
             f"{place} should hold conditions. Received: {reason}. Put a copy of it back."
         ) from error

@@ -55,7 +55,7 @@ from kerasgan.files import (
 from kerasgan.log import Line
 from kerasgan.recipes import Recipe
 from kerasgan.saved import GENERATOR
-from kerasgan.text import printable, quoted
+from kerasgan.text import printable, quoted, shortened
 
 OUTPUTS = Path("outputs")  # where runs are kept
 MACHINE = "machine"  # in a run's facts: the mark of the machine that it was begun on
@@ -172,8 +172,9 @@ class Run:
         names = {field.name for field in dataclasses.fields(Recipe)}
         if unknown := sorted(values.keys() - names):
             raise UserError(
-                f"{path} should hold this version's recipe fields. Received: {', '.join(unknown)} "
-                "too. Use the version of kerasgan that made the run."
+                f"{path} should hold this version's recipe fields. Received: "
+                f"{shortened(', '.join(unknown))} too. Use the version of kerasgan that made the "
+                "run."
             )
         try:
             recipe = Recipe(**values)
@@ -453,7 +454,7 @@ def _require_kinds(path: Path, values: dict[str, Any], kinds: dict[str, Any]) ->
         ):
             raise UserError(
                 f"{path} should hold what was written there. Received: an odd {name}, "
-                f"{printable(repr(values[name])[:80])}. {PUT_BACK}"
+                f"{shortened(repr(values[name]))}. {PUT_BACK}"
             )
 
 

@@ -27,7 +27,7 @@ from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
 from kerasgan.files import Damaged, reading
 from kerasgan.network_file import FACTS, OLD_CONDITIONS, SUFFIX, damaged
-from kerasgan.text import either, printable
+from kerasgan.text import either, printable, shortened
 
 if TYPE_CHECKING:
     import keras
@@ -525,7 +525,7 @@ def _require_the_same(value: dict[str, Any], model: "keras.Model", file: Path) -
         if value.get(name, shown) != shown:
             raise UserError(
                 f"A generator's {FACTS} should fit its network. Received: {file}, with {name} "
-                f"{printable(str(value[name]))} for {shown}."
+                f"{shortened(str(value[name]))} for {shown}."
             )
 
 

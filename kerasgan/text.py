@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     )
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """Returns what a message shows of a value that may be anything, in one line."""
+    return printable(text[:most]) + ("..." if len(text) > most else "")
+
+
 def quoted(path: str | os.PathLike[str]) -> str:
     """Writes a path as it is typed in a command, for POSIX shells or for cmd.exe and PowerShell.
 
@@ -61,5 +66,4 @@ def megabytes(count: int) -> str:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, shortened, or its name where it has none."""
-    line = printable(next(iter(str(error).splitlines()), ""))
-    return (line if len(line) <= LINE else line[:LINE] + "...") or type(error).__name__
+    return shortened(next(iter(str(error).splitlines()), ""), LINE) or type(error).__name__

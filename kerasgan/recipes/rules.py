@@ -1,12 +1,14 @@
 """What a value should be, in words and as a test."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kerasgan import growth
 from kerasgan.conditions import split_names
 from kerasgan.errors import UserError
+from kerasgan.text import shortened
 
 AUGMENTATIONS = ("color", "translation", "cutout")  # the operations of kerasgan.augment
 
@@ -25,7 +27,8 @@ class Rule(NamedTuple):
     def require(self, name: str, value: object) -> None:
         """Raises UserError unless the rule holds for the value of the field `name`."""
         if not self.holds(value):
-            raise UserError(f"`{flag(name)}` should be {self.words}. Received: {value}.")
+            received = shortened(str(value))
+            raise UserError(f"`{flag(name)}` should be {self.words}. Received: {received}.")
 
 
 def flag(name: str) -> str:
@@ -59,6 +62,10 @@ def _are_conditions(text: str) -> bool:
     return all(name and name == name.strip() for name in names) and len(set(names)) == len(names)
 
 
+NAME = Rule(
+    "a word of letters, digits, - and _, since the run's folder is named by it",
+    lambda value: re.fullmatch(r"[A-Za-z0-9_-]{1,40}", value) is not None,
+)
 COUNT = Rule("at least 1", lambda value: value >= 1)
 POSITIVE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE = Rule("at least 0 and finite", lambda value: 0 <= value < math.inf)

@@ -18,6 +18,7 @@ from kerasgan.recipes.rules import (
     CONDITIONS,
     COUNT,
     FRACTION,
+    NAME,
     NOT_NEGATIVE,
     POSITIVE,
     STAGES,
@@ -26,6 +27,7 @@ from kerasgan.recipes.rules import (
     one_of,
 )
 from kerasgan.recipes.traits import LOSS_TRAITS, NETWORK_TRAITS, LossTraits, NetworkTraits
+from kerasgan.text import shortened
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
@@ -57,7 +59,7 @@ class Recipe:
     """
 
     preset: str = _field(BOOKKEEPING, "article", "name of the preset this recipe began as",
-                         flag=False)
+                         NAME, flag=False)
     network: str = _field(NETWORKS, "article", "family of both networks", choices=traits.NETWORKS)
     size: int = _field(NETWORKS, 128, traits.size_help())
     channels: int = _field(NETWORKS, 3, "of a picture: 3 in colour, 1 in grey",
@@ -196,7 +198,8 @@ class Recipe:
             value, rule = getattr(self, field.name), field.metadata["rule"]
             if type(value) is not field.type and (field.type, type(value)) != (float, int):
                 kind = getattr(field.type, "__name__", field.type)
-                raise UserError(f"`{flag(field.name)}` should be {kind}. Received: {value!r}.")
+                received = shortened(repr(value))
+                raise UserError(f"`{flag(field.name)}` should be {kind}. Received: {received}.")
             if rule:
                 rule.require(field.name, value)
             if isinstance(value, int) and abs(value) > MAX_WHOLE:
