@@ -1,6 +1,7 @@
 """What every command shares: a parser, rules, one-line errors, exit codes, progress bars."""
 
 import argparse
+import errno
 import io
 import os
 import re
@@ -18,6 +19,7 @@ from kerasgan.text import printable
 
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
 SIGPIPE = 13  # which Windows does not name
 BROKEN_PIPE = 128 + SIGPIPE
 
@@ -201,13 +203,22 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that may not be written to
-        _say(f"error: {error}")
+        _say(f"error: {refused(error)}")
         return USER_ERROR
     except MemoryError as error:
-        _say(
-            f"error: The memory should be enough. Received: {error or 'too little'}. Ask for less."
-        )
+        fact = str(error) or "too little"
+        _say(f"error: The memory should be enough. Received: {fact}. Ask for less at once.")
         return USER_ERROR
+
+
+def refused(error: OSError) -> str:
+    """Says what the system refused, and what to do where a disk is full."""
+    place = f": {error.filename}" if error.filename else ""
+    what = "The system should let files be read and written"
+    remedy = "Mend that, then type the same command"
+    if error.errno in FULL:
+        what, remedy = "The disk should have room", "Make some, then type the same command"
+    return f"{what}. Received: {error.strerror or error}{place}. {remedy}."
 
 
 def _say(line: str) -> None:

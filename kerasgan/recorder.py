@@ -4,7 +4,6 @@ Here, and nowhere else, something is changed because of a verdict: checkpoints, 
 learning rates and files.
 """
 
-import errno
 import math
 import os
 import time
@@ -16,6 +15,7 @@ from types import TracebackType
 
 from kerasgan import images, models, plots, quality, runs, saved, verdicts
 from kerasgan.checkpoints import Checkpoints, Schedule, not_finite
+from kerasgan.cli import FULL
 from kerasgan.control import Control
 from kerasgan.errors import UserError
 from kerasgan.events import Events
@@ -27,7 +27,6 @@ from kerasgan.runs import Run
 from kerasgan.text import printable
 from kerasgan.watch import ROLLBACK_FACTOR, Evaluation, judge, may_roll_back, rollbacks_done, target
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
 EVENTS_EVERY = 10  # iterations between TensorBoard's scalars
 
 

@@ -1,6 +1,7 @@
 """What every command shares."""
 
 import ast
+import contextlib
 import errno
 import re
 import subprocess
@@ -33,8 +34,33 @@ def test_ctrl_c_is_130_without_a_traceback(capsys):
 
 def test_a_full_disk_is_one_line(capsys):
     assert cli.run(failing(OSError(errno.ENOSPC, "No space left on device", "x.png")), []) == 2
-    error = capsys.readouterr().err
-    assert "No space left on device" in error and error.count("\n") == 1
+    assert capsys.readouterr().err == (
+        "error: The disk should have room. Received: No space left on device: x.png. Make some, "
+        "then type the same command.\n"
+    )
+    assert cli.run(failing(PermissionError(errno.EACCES, "Permission denied", "a\nb")), []) == 2
+    assert capsys.readouterr().err == (
+        "error: The system should let files be read and written. Received: Permission denied: "
+        "a\\nb. Mend that, then type the same command.\n"
+    )
+
+
+def test_memory_that_is_not_there_is_one_line(capsys):
+    assert cli.run(failing(MemoryError("Unable to allocate 9 TiB")), []) == 2
+    assert capsys.readouterr().err == (
+        "error: The memory should be enough. Received: Unable to allocate 9 TiB. Ask for less at "
+        "once.\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_the_exit_code_counts_where_nobody_reads_the_error(monkeypatch):
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert cli.run(failing(UserError("x")), []) == 2
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():
