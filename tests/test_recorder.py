@@ -152,6 +152,24 @@ def test_going_back_from_weights_that_are_not_finite_is_a_whole_sentence(gan, tm
         )
 
 
+def test_going_back_from_an_optimizer_that_is_not_finite(gan, tmp_path, quickly):
+    """With infinite squared gradients its steps are 0 for ever, and no loss tells of it."""
+    watched = {"evaluate_every": 2, "on_collapse": "rollback", "checkpoint_every": 3}
+    gan.recipe = dataclasses.replace(gan.recipe, **watched)
+    with Recorder(gan, Run(tmp_path), Good()) as recorder:
+        record(recorder, 1)
+        record(recorder, 2)
+        memory = gan.discriminator_optimizer.variables[-1]
+        memory.assign(tf.fill(memory.shape, np.inf))
+        assert record(recorder, 3).lines == (
+            "collapse: after iteration 3 the optimizer of the discriminator has numbers that are "
+            "not finite. Going back to the weights of iteration 2, with 0.5 times the learning "
+            "rate.",
+        )
+        assert np.isfinite(memory.numpy()).all()
+    assert Checkpoints(gan, Run(tmp_path).checkpoints, 3).restore() == 3
+
+
 def test_the_time_does_not_decide_on_weights_that_are_not_finite(gan, tmp_path, quickly):
     """They show in the next loss, whether or not a checkpoint would have been due before."""
     gan.recipe = dataclasses.replace(gan.recipe, checkpoint_minutes=1.0)
