@@ -82,7 +82,7 @@ def _scalar(name: str, value: Any) -> float:
         return math.nan
     if type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
         raise ValueError(f"{_short(name)} is {_short(value)}, which is no number")
-    return float(value)
+    return value  # as it is: a log that is cut keeps its other lines to the byte
 
 
 def _evaluation(iteration: int, figures: Any) -> Evaluation:
@@ -115,12 +115,14 @@ class Reading:
     Attributes:
         lines: of iterations 1, 2, ..., to the end or to where one is missing.
         fault: why no line follows, for a message; None at the file's end.
+        resumes_at: the next iteration after those that are missing; None where none follows.
         passed_over: by how many lines stood before, what was skipped, as nothing is lost with it: a
             line that is there twice, or one that is none between two that are neighbours.
     """
 
     lines: list[Line] = field(default_factory=list)
     fault: str | None = None
+    resumes_at: int | None = None
     passed_over: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -149,7 +151,8 @@ def read(path: Path) -> Reading:
                 return found
             found.passed_over.append((len(found.lines), f"{place} was there twice"))
         elif line.iteration != len(found.lines) + 1:
-            found.fault = pending or f"{place} is of iteration {line.iteration:,} already"
+            found.fault = pending or f"{place} is of iteration {line.iteration:,}"
+            found.resumes_at = line.iteration
             return found
         else:
             if pending:

@@ -7,6 +7,7 @@ taken; and its weights' file is looked through without being read into arrays.
 import io
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kerasgan.files import Damaged, reading
@@ -137,26 +138,20 @@ def require_bounded(layers: dict[str, Any], stored: int) -> None:
         )
 
 
-def _without_weights() -> Any:
-    """Returns a context in which layers have no weights, of which nothing is left behind."""
-    from contextlib import contextmanager
-
+@contextmanager
+def _without_weights() -> Iterator[None]:
+    """Has Keras build layers without weights, of which nothing is left behind."""
     from keras.src.backend.common import global_state
 
     from kerasgan.backend import keras
 
     name = "uninitialized_variables"  # Keras would make them when it next has an occasion
-
-    @contextmanager
-    def scope() -> Iterator[None]:
-        before = list(global_state.get_global_attribute(name) or [])
-        try:
-            with keras.StatelessScope(initialize_variables=False):
-                yield
-        finally:
-            global_state.set_global_attribute(name, before)
-
-    return scope()
+    before = list(global_state.get_global_attribute(name) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(name, before)
 
 
 def _shapes(model: "keras.Model") -> Iterator[list[int]]:

@@ -280,14 +280,7 @@ class Run:
         """
         found = log.read(self.log)
         if (done := len(found.lines)) < iteration:
-            missing = f"{done + 1:,}" + (f" to {iteration:,}" if done + 1 < iteration else "")
-            fault = f"{found.fault}; there" if found.fault else "where"
-            raise UserError(
-                "A run's log should have a line for each iteration up to its checkpoint. Received: "
-                f"{self.log}, {fault} is none for {missing}, or not in its place. Put a copy of "
-                f'the file back, or a line {{"iteration": {done + 1}}} for each that is missing, '
-                "whose figures are lost then."
-            )
+            raise self._lines_missing(found, done + 1, iteration)
         for place, what in found.passed_over:
             if place < iteration:
                 print(f"{self.log}: {what}; nothing is lost with it.")
@@ -295,6 +288,18 @@ class Run:
         with atomic_path(self.log) as temporary:
             temporary.write_text("".join(line.to_json() + "\n" for line in kept))
         return kept
+
+    def _lines_missing(self, found: log.Reading, first: int, last: int) -> UserError:
+        """Names the first iterations, of those until `last`, that the log has no line for."""
+        if found.resumes_at is not None:
+            last = min(max(found.resumes_at - 1, first), last)
+        those = f"iteration {first:,}" if first == last else f"iterations {first:,} to {last:,}"
+        fault = f"{found.fault}; there" if found.fault else "where"
+        return UserError(
+            "A run's log should have a line for each iteration up to its checkpoint. Received: "
+            f"{self.log}, {fault} is none for {those}. Put a copy of the file back, or a line "
+            f'{{"iteration": {first}}} for each that is missing, whose figures are lost then.'
+        )
 
     def control_grid(self, iteration: int) -> Path:
         """Returns the path of an iteration's control grid."""

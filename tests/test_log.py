@@ -101,7 +101,7 @@ def test_what_takes_nothing_away_is_passed_over(tmp_path):
 
 
 DAMAGED = {
-    "missing": (["", good(3)], "line 3 is of iteration 3 already"),
+    "missing": (["", good(3)], "line 3 is of iteration 3"),
     "no UTF-8": ([b'{"iteration": 2, "d\xff": 1}\n', good(3)], "has a byte that is no UTF-8"),
     "a word": ([good(2, '"x"'), good(3)], "'d_loss' is 'x', which is no number"),
     "yes": ([good(2, "true"), good(3)], "'d_loss' is True, which is no number"),
@@ -133,6 +133,11 @@ def test_a_line_that_is_lost_ends_the_log_and_is_named(tmp_path, damage):
     found = log.read(write(tmp_path / "log", good(1), *texts))
     assert fault in found.fault and "\n" not in found.fault and len(found.fault) < 200
     assert found.lines[0].iteration == 1 and len(found.lines) == 1 + (damage == "another")
+
+
+def test_a_line_that_is_read_is_written_as_it_was(tmp_path):
+    text = '{"iteration": 1, "d_loss": 0.1, "side": 8, "alpha": 1.0, "a_loss": null}'
+    assert log.read(write(tmp_path / "log", text)).lines[0].to_json() == text
 
 
 def test_a_line_whose_figures_are_given_up_is_a_line(tmp_path):

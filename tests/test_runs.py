@@ -228,13 +228,13 @@ def test_lines_that_are_missing_before_the_checkpoint_are_named(tmp_path):
         run.cut_log(6)
     assert str(caught.value) == (
         "A run's log should have a line for each iteration up to its checkpoint. Received: "
-        f"{run.log}, line 3 is of iteration 5 already; there is none for 3 to 6, or not in its "
-        'place. Put a copy of the file back, or a line {"iteration": 3} for each that is missing, '
-        "whose figures are lost then."
+        f"{run.log}, line 3 is of iteration 5; there is none for iterations 3 to 4. Put a copy of "
+        'the file back, or a line {"iteration": 3} for each that is missing, whose figures are '
+        "lost then."
     )
     assert run.log.read_text() == "".join(lines)
     assert len(run.cut_log(2)) == 2  # what comes after the checkpoint is made again
-    with pytest.raises(UserError, match="log.jsonl, where is none for 3, or"):
+    with pytest.raises(UserError, match="log.jsonl, where is none for iteration 3. Put"):
         run.cut_log(3)
 
 
