@@ -11,10 +11,12 @@ import sys
 import numpy as np
 import pytest
 
-from kerasgan import images, loop
+from kerasgan import images, loop, runs
 from kerasgan import recorder as recording
 from kerasgan.backend import tf
 from kerasgan.checkpoints import Checkpoints
+from kerasgan.conditions import Conditions
+from kerasgan.control import Control
 from kerasgan.data.batches import Batches
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
@@ -241,3 +243,28 @@ sys.exit(cli.run(command, []))
         "error: TensorFlow should be allowed the addresses that it takes. Received: a limit of "
         "1.5 GiB, with 3 GiB needed at the least. Type: ulimit -v unlimited\n"
     )
+
+
+def test_damaged_control_latents_are_drawn_again(tiny, tmp_path, capsys):
+    run = Run(tmp_path)
+    first = Control.of(tiny, run, None).latents
+    whole = run.control_latents.read_bytes()
+    assert first.shape == (36, 8) and capsys.readouterr().out == ""
+    np.save(tmp_path / "odd.npy", np.full((36, 8), np.nan, np.float32))
+    np.save(tmp_path / "other.npy", np.zeros((35, 8), np.float32))
+    others = [(tmp_path / name).read_bytes() for name in ("odd.npy", "other.npy")]
+    for damage in (b"", whole[:-1], b"\x80" + whole[1:], *others):
+        run.control_latents.write_bytes(damage)
+        np.testing.assert_array_equal(Control.of(tiny, run, None).latents, first)
+        assert "control_latents.npy is damaged (" in capsys.readouterr().out
+        assert run.control_latents.read_bytes() == whole
+
+
+def test_conditions_of_a_control_grid_that_are_others_are_refused(tiny, tmp_path):
+    run, known = Run(tmp_path), Conditions(["Hat"], np.array([[1], [-1]], np.int8))
+    control = Control.of(tiny, run, known)
+    assert len(control.conditions.values) == 2 and control.latents.shape == (18, 8)
+    for others in (["Tie"], np.array([[1]], np.int8)), (["Hat"], np.ones((40, 1), np.int8)):
+        runs.write_conditions(run.control_conditions, Conditions(*others))
+        with pytest.raises(UserError, match="which has others. Remove it: it is made again"):
+            Control.of(tiny, run, known)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasgan import data, runs
+from kerasgan import data, runs, train
 from kerasgan.checkpoints import Checkpoints
+from kerasgan.conditions import Conditions
 from kerasgan.errors import UserError
 from kerasgan.gan import GAN
 from kerasgan.runs import Run, begin_run, next_run_folder
@@ -182,6 +183,24 @@ def test_damaged_conditions_are_explained(tmp_path, value):
     with pytest.raises(UserError, match="should (hold conditions|be readable)") as caught:
         runs.read_conditions(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_damaged_conditions_of_a_run_are_written_again(tmp_path, capsys):
+    """They are known by the pictures; what a run was evaluated with stays the same."""
+    run = Run(tmp_path)
+    known = Conditions(["Hat", "Tie"], np.array([[1, -1], [0, 1], [-1, -1]], np.int8))
+    runs.write_conditions(run.conditions, known)
+    whole = run.conditions.read_bytes()
+    train.mend_conditions(run, known)
+    assert capsys.readouterr().out == ""
+    for damage in (b"{", whole.replace(b"-1", b" 1", 1), whole.replace(b"Hat", b"Cat"), None):
+        run.conditions.unlink()
+        if damage is not None:
+            run.conditions.write_bytes(damage)
+        train.mend_conditions(run, known)
+        said = capsys.readouterr().out
+        assert said.startswith(f"{run.conditions} was damaged (") and said.count("\n") == 1
+        assert run.conditions.read_bytes() == whole
 
 
 def test_resumptions_are_kept_where_something_differs(tmp_path):
