@@ -118,3 +118,11 @@ def test_every_flipped_bit_of_the_other_files_is_noticed(load, name):
             path.write_bytes(whole)
         else:
             assert path.read_bytes() == whole, "made again"
+
+
+def test_a_cache_that_is_damaged_once_it_is_open_is_one_line(load):
+    pictures = load()
+    (pictures.folder / "meta.json").unlink()
+    for use in (lambda: data.describe(pictures), lambda: pictures.table):
+        with pytest.raises(UserError, match=r"A cache should be whole.*meta.json is missing"):
+            use()

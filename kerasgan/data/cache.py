@@ -131,10 +131,7 @@ class Pictures:
             if len(table.names) != len(self.pixels):
                 raise Damaged(f"{len(table.names)} rows for {len(self.pixels)} pictures")
         except Damaged as error:
-            raise UserError(
-                f"A cache should be whole. Received: {printable(f'{path} ({error})')}. Remove "
-                f"{printable(str(self.folder))}; it is made again at the next start."
-            ) from error
+            raise _not_whole(self.folder, f"{path} ({error})") from error
         return table
 
 
@@ -434,8 +431,15 @@ def rejected_writer(path: Path) -> Iterator[Any]:
 
 
 def describe(pictures: Pictures) -> str:
-    """Sums pictures up in one line: how many, how large, from where, and what was done."""
-    meta = read_meta(pictures.folder)
+    """Sums pictures up in one line: how many, how large, from where, and what was done.
+
+    Raises:
+        UserError: the cache has been damaged since it was opened.
+    """
+    try:
+        meta = read_meta(pictures.folder)
+    except Damaged as error:
+        raise _not_whole(pictures.folder, f"{pictures.folder} ({error})") from error
     notes = []
     if pictures.rejected:
         notes.append(f"{pictures.rejected:,} rejected, see {pictures.folder / 'rejected.csv'}")
@@ -454,6 +458,14 @@ def describe(pictures: Pictures) -> str:
     if classes := len(pictures.label_names):
         what += f", in {classes:,} classes"
     return printable(f"{what} ({'; '.join(notes)})" if notes else what)
+
+
+def _not_whole(folder: Path, fact: str) -> UserError:
+    place = printable(str(folder))
+    return UserError(
+        f"A cache should be whole. Received: {printable(fact)}. Remove {place}; it is made again "
+        "at the next start."
+    )
 
 
 def _needed(plan: Plan) -> int:
