@@ -337,7 +337,7 @@ def test_what_was_measured_is_shown_though_it_cannot_be_written(
     command(run, "--data", reals, "-n", 8, "--features", "face", cache=tmp_path / "c", code=2)
     printed = capsys.readouterr()
     assert "KID x 1000" in printed.out and "real halves" in printed.out
-    assert f"No space left on device: '{run / 'evaluation.json'}'" in printed.err
+    assert f"No space left on device: {run / 'evaluation.json'}. Make" in printed.err
     assert not list(run.glob(".*"))
 
 

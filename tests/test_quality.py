@@ -266,11 +266,14 @@ def test_an_evaluation_changes_nothing(recipe, reals):
 
 
 def test_a_damaged_log_does_not_change_the_learning_rate(recipe, reals, tmp_path):
-    """The line of the rollback is lost; the checkpoint knows of it all the same."""
+    """The line of the rollback is given up; the checkpoint knows of it all the same."""
     short = dataclasses.replace(recipe, iters=7)
     run, *_ = run_it(short, reals, tmp_path / "run", collapsing())
     lines = run.log.read_text().splitlines(keepends=True)
     run.log.write_text("".join(lines[:5] + ["\0\n"] + lines[6:]))
+    with pytest.raises(UserError, match="line 6 is damaged.*there is none for iteration 6"):
+        run.cut_log(7)
+    run.log.write_text("".join(lines[:5] + ['{"iteration": 6}\n'] + lines[6:]))
     gan = GAN(recipe)
     recorder = Recorder(gan, run)
     recorder.restore()
