@@ -159,7 +159,7 @@ def _require_bounded(file: Path, kind: str) -> None:
     """Raises Damaged where a network is too large, or its weights' file is none."""
     with _opened(file, kind) as archive:
         layers = _read_json(archive, LAYERS, file, kind)
-        network_size.require_few_layers(layers)
+        network_size.require_plain_layers(layers)
         with archive.open(WEIGHTS) as member:
             stored = network_size.count_stored(member.read())
     network_size.require_bounded(layers, stored)

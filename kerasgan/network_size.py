@@ -6,17 +6,20 @@ taken; and its weights' file is looked through without being read into arrays.
 
 import io
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kerasgan.files import Damaged, reading
+from kerasgan.text import shortened
 
 if TYPE_CHECKING:
     import h5py
     import keras
 
 MAX_LAYERS = 1000
+NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # what TensorFlow compiles
 MAX_NUMBERS = 2**28  # in all weights: 1 GB
 MAX_SIDE = 4096  # of a picture, pixels
 MAX_VALUES = 2**25  # between two layers, for one picture: 32 channels of 1024x1024
@@ -24,16 +27,22 @@ MAX_ITEMS = 20_000  # groups and arrays in a weights' file
 MAX_RATIO, SMALL = 200, 2**26  # of unpacked to packed bytes, where it is more than `SMALL` bytes
 
 
-def require_few_layers(layers: dict[str, Any]) -> None:
-    """Raises `Damaged` for a list of more layers than a network has; `layers` is Keras' JSON."""
+def require_plain_layers(layers: dict[str, Any]) -> None:
+    """Raises `Damaged` for more layers than a network has, and for names that do not compile.
+
+    Args:
+        layers: Keras' JSON.
+    """
     waiting: list[Any] = [layers]
     count = 0
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             config = value.get("config")
-            named = isinstance(config, dict) and "name" in config
-            count += named and value.get("class_name") != "DTypePolicy"
+            if isinstance(config, dict) and "name" in config and config["name"] is not None:
+                count += value.get("class_name") != "DTypePolicy"
+                if not isinstance(config["name"], str) or not NAME.fullmatch(config["name"]):
+                    raise Damaged(f"it has the name {shortened(repr(config['name']))}")
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value

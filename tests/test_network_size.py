@@ -120,10 +120,10 @@ def test_groups_that_hold_one_another_are_read_once():
 
 
 ABSURD = {
-    "terabytes": ("conv2d", {"kernel_size": [2**18, 2**18]}, "numbers in its weights, and 268,4"),
-    "beyond the file": ("conv2d", {"kernel_size": [5, 5]}, "and the file 2,867"),
-    "no number": ("dense", {"units": 10**30}, "received: "),
-    "a picture": ("conv2d_transpose_1", {"strides": [2048, 2048]}, "it draws a side of 16,384"),
+    "terabytes": ("Conv2D", {"kernel_size": [2**18, 2**18]}, "numbers in its weights, and 268,4"),
+    "beyond the file": ("Conv2D", {"kernel_size": [5, 5]}, "and the file 2,867"),
+    "no number": ("Dense", {"units": 10**30}, "received: "),
+    "a picture": ("Conv2DTranspose", {"strides": [2048, 2048]}, "it draws a side of 16,384"),
 }
 
 
@@ -131,7 +131,7 @@ ABSURD = {
 def test_absurd_shapes_are_refused_at_once(rewritten, whole, kind):
     name, config, reason = ABSURD[kind]
     layers = layers_of(whole)
-    layer = next(x for x in layers["config"]["layers"] if x["config"]["name"] == name)
+    layer = [x for x in layers["config"]["layers"] if x["class_name"] == name][-1]
     layer["config"] |= config
     message = refused(rewritten(config=json.dumps(layers)))
     assert reason.casefold() in message.casefold()
@@ -151,6 +151,13 @@ def test_more_layers_than_a_network_has_are_refused(rewritten, whole):
     layers = layers_of(whole)
     layers["config"]["layers"] += layers["config"]["layers"][1:2] * 3000
     assert "more than 1,000 layers" in refused(rewritten(config=json.dumps(layers)))
+
+
+@pytest.mark.parametrize("name", ["\n", "a b", "_a", 3, [1]])
+def test_names_that_do_not_compile_are_refused(rewritten, whole, name):
+    layers = layers_of(whole)
+    layers["config"]["name"] = name
+    assert "it has the name " in refused(rewritten(config=json.dumps(layers)))
 
 
 @pytest.mark.parametrize("name", ["config", "metadata", "kerasgan"])
