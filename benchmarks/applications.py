@@ -65,8 +65,8 @@ class Bench:
     def __init__(
         self, generator: SavedGenerator, pictures: np.ndarray, seed: int, steps: int
     ) -> None:
-        from kerasgan import encoder, restoration
-        from kerasgan.metrics import networks
+        from kerasgan import encoder, restoration, searching
+        from kerasgan.metrics import networks, perceptual
         from kerasgan.metrics.detection import Detector
 
         self.generator, self.pictures, self.seed, self.steps = generator, pictures, seed, steps
@@ -79,8 +79,8 @@ class Bench:
         self.guess = encoder.of(generator)
         self.tasks = restoration.TASKS
         self._helpers = {
-            restoration.LOOKS: {"likeness": restore.load_likeness()},
-            restoration.REALISM: {"critic": restore.load_critic(generator)},
+            restoration.LOOKS: {"likeness": perceptual.load_if_there()},
+            restoration.REALISM: {"critic": searching.load_critic(generator)},
             None: {},
         }
         self._features = networks.load("face")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 COUNT = 8  # samples, unless another number is asked for
 STEPS = 300  # of the search for a picture
-CHANGED = 32.0  # grey levels of an edit, where a picture's own details go
 STRENGTHS = "-3..3"
 MAX_COLUMNS = 41  # of a strip
 MAX_PLACES = 4096  # of a strip: 200 MB at 128x128
@@ -199,11 +198,12 @@ def request_of(generator: SavedGenerator, args: argparse.Namespace) -> data.Requ
 
     None where there are neither, or where the run's may not be read without being typed.
     """
+    from kerasgan import searching
     from kerasgan.runs import Run
 
     typed = data.typed_fields(args)
     if "source" in typed:
-        return data.Request(**{"crop": crop_of(generator, args), **typed})
+        return data.Request(**{"crop": searching.crop_of(generator, args.crop), **typed})
     if generator.file is None or not generator.file.with_name("run.json").exists():
         return None
     run = Run(generator.file.parent)
@@ -245,10 +245,11 @@ def listing(shelf: "Shelf") -> list[str]:
 
 def make(shelf: "Shelf", name: str, args: argparse.Namespace) -> Direction:
     """Makes a direction of two folders."""
+    from kerasgan import searching
     from kerasgan.discovery import square_side
 
     generator = shelf.generator
-    crop = crop_of(generator, args)
+    crop = searching.crop_of(generator, args.crop)
     side, pairs = square_side(generator), []
     for folder in (args.with_, args.without):
         request = data.Request(str(folder), crop=crop, cache=args.cache)
@@ -322,11 +323,12 @@ class Reader:
     def __init__(
         self, generator: SavedGenerator, args: argparse.Namespace, stack: contextlib.ExitStack
     ) -> None:
-        from kerasgan import restoration
+        from kerasgan import restoration, searching
         from kerasgan.discovery import square_side
         from kerasgan.inversion import BATCH
 
-        side, crop = square_side(generator), crop_of(generator, args)
+        side = square_side(generator)
+        crop = searching.crop_of(generator, args.crop)
         self.options = restoration.Options(side, generator.channels, crop)
         self.skipped: list[str] = []
         opened = restoration.opened(args.picture, args.cache)
@@ -356,17 +358,16 @@ def find_faces(
 
     A picture that cannot be used is skipped, and one that fits badly is edited, and both are said.
     """
-    from kerasgan import degradations, encoder, restoration
-    from kerasgan.inversion import BATCH, Search
-    from kerasgan.metrics import perceptual
+    from kerasgan import restoration, searching
+    from kerasgan.inversion import BATCH
 
-    search = Search(
+    search = searching.make(
         generator,
-        degradations.identity(),
-        guess=encoder.of(generator, cache=args.cache),
-        likeness=perceptual.load_if_there(),
+        restoration.TASKS["invert"],
+        reader.options,
         steps=args.steps,
         seed=args.seed,
+        cache=args.cache,
     )
     total = -(-reader.count // BATCH) * search.steps
     with cli.progress(total, "Searching", unit=" steps", leave=False) as bar:
@@ -384,61 +385,21 @@ def find_faces(
 
 
 def _subject(search: Any, found: Any, row: int, given: Any, options: Any) -> Subject:
-    """Returns a picture that was found; its features stay as far from what its latent gives."""
-    from kerasgan import codes
+    """Returns a picture that was found."""
+    from kerasgan import codes, searching
 
-    offsets = None if found.offsets is None else found.offsets[row : row + 1]
     reads = codes.parts(search.generator, found.codes[row : row + 1])
-
-    def draw(latents: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
-        code = latents if conditions is None else np.hstack([latents, conditions])
-        return images.to_uint8(np.asarray(search.draw(code, offsets)))
-
     return Subject(
         given.stem,
         [given.stem],
         reads[0],
         reads[1] if len(reads) > 1 else None,
-        draw,
+        lambda *moved: searching.draw_moved(search, found, row, *moved),
         given.reading.before[np.newaxis],
-        lambda picture: put_back(given, picture, images.to_uint8(found.pictures[row]), options),
+        lambda picture: searching.put_back(
+            given, picture, images.to_uint8(found.pictures[row]), options
+        ),
     )
-
-
-def put_back(given: Any, edited: np.ndarray, found: np.ndarray, options: Any) -> np.ndarray:
-    """Puts an edited face into the picture that it was cut from, at that picture's own size.
-
-    Details that the generator does not draw stay where little is edited, and go where much is.
-
-    Args:
-        given: the picture, as `restoration.read_all` gives it.
-        edited: uint8, (S, S, C).
-        found: likewise, without an edit.
-        options: how it was read.
-
-    Returns:
-        uint8, (H, W, C).
-    """
-    from kerasgan import restoration
-    from kerasgan.data.decode import open_upright, to_channels
-    from kerasgan.data.prepare import fetch_item, pillow_silenced, read_bytes
-
-    pasted, before = (restoration.paste(given, one, options) for one in (edited, found))
-    with pillow_silenced():
-        raw = read_bytes(fetch_item(given.item))
-        own = to_channels(open_upright(raw).image, options.channels)
-    if own.shape != pasted.shape:  # a picture smaller than the generator's has no more details
-        return pasted
-    change = np.abs(pasted.astype(np.float32) - before).max(axis=-1, keepdims=True)
-    details = own.astype(np.float32) - before
-    mixed = pasted + np.exp(-((change / CHANGED) ** 2)) * details
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-
-
-def crop_of(generator: SavedGenerator, args: argparse.Namespace) -> str:
-    """Returns how pictures are cut: as asked for, or else as the generator's were."""
-    own = generator.facts.crop
-    return args.crop or (own if own in data.CROPS else "auto")
 
 
 def strip(

@@ -7,6 +7,7 @@ it is made once a generator, and kept beside it.
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,24 @@ class Encoder:
         return self.model(pictures, training=False)
 
 
-def of(generator: SavedGenerator, steps: int | None = None, cache: Path = CACHE) -> Encoder:
+def places(generator: SavedGenerator, cache: Path = CACHE) -> list[Path]:
+    """Returns where a generator's encoder may be kept, the best place first."""
+    beside = [] if generator.file is None else [generator.beside(NAME)]
+    return [*beside, cache / "encoders" / f"{generator.fingerprint}.keras"]
+
+
+def kept(generator: SavedGenerator, cache: Path = CACHE) -> Encoder | None:
+    """Loads a generator's encoder; None where it has none yet."""
+    found = (read(place, generator) for place in places(generator, cache))
+    return next((encoder for encoder in found if encoder is not None), None)
+
+
+def of(
+    generator: SavedGenerator,
+    steps: int | None = None,
+    cache: Path = CACHE,
+    on_step: Callable[[], object] | None = None,
+) -> Encoder:
     """Loads a generator's encoder, or trains it and keeps it beside the generator.
 
     Where nothing can be written there, as beside a generator that is installed, it is kept in the
@@ -56,16 +74,13 @@ def of(generator: SavedGenerator, steps: int | None = None, cache: Path = CACHE)
         generator: whose pictures are square.
         steps: of the training, if it comes to that; `STEPS` unless given.
         cache: the folder of caches.
+        on_step: called after each step of the training.
     """
-    places = [cache / "encoders" / f"{generator.fingerprint}.keras"]
-    if generator.file is not None:
-        places.insert(0, generator.beside(NAME))
-    for place in places:
-        if (found := read(place, generator)) is not None:
-            return found
+    if (found := kept(generator, cache)) is not None:
+        return found
     print("The generator has no encoder of its own yet: training one, once, in a few minutes.")
-    made = train(generator, steps or STEPS)
-    for place in places:
+    made = train(generator, steps or STEPS, on_step=on_step)
+    for place in places(generator, cache):
         with contextlib.suppress(OSError):
             write(place, made, generator)
             print(place)
@@ -126,13 +141,19 @@ def build(shape: tuple[int, int, int], numbers: int, seed: int = 0) -> keras.Mod
     return keras.Model(pictures, keras.layers.Dense(numbers, kernel_initializer=first)(x))
 
 
-def train(generator: SavedGenerator, steps: int = STEPS, seed: int = 0) -> Encoder:
+def train(
+    generator: SavedGenerator,
+    steps: int = STEPS,
+    seed: int = 0,
+    on_step: Callable[[], object] | None = None,
+) -> Encoder:
     """Trains an encoder on pictures of the generator's own, with a progress bar.
 
     Args:
         generator: whose pictures are square.
         steps: of the training, `BATCH` pictures each.
         seed: of first weights, latents and damage; at least 0.
+        on_step: called after each step.
     """
     height, width = generator.height, generator.width
     if height is None or width is None:
@@ -148,6 +169,8 @@ def train(generator: SavedGenerator, steps: int = STEPS, seed: int = 0) -> Encod
             if number % 10 == 9:
                 bar.set_postfix(error=f"{float(loss):.3f}", refresh=False)
             bar.update()
+            if on_step is not None:
+                on_step()
     return Encoder(model)
 
 

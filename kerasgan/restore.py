@@ -24,7 +24,6 @@ FACTORS = (2, 4, 8)
 FACTOR = 4
 STEPS = 200  # as `inversion.STEPS`, which takes seconds to import
 BOX, RANDOM = "box", "random"
-USUAL = 64  # pictures of the generator's that D's opinion is measured against
 NAMED = 5  # pictures that were skipped are named up to here
 
 
@@ -219,7 +218,7 @@ def restore(
     Raises:
         UserError: no picture can be used.
     """
-    from kerasgan import backend, restoration
+    from kerasgan import backend, restoration, searching
     from kerasgan.inversion import BATCH
 
     backend.configure(args.seed)
@@ -233,7 +232,9 @@ def restore(
         if first is None:
             raise report.nothing()
         out.mkdir(parents=True, exist_ok=True)
-        search = make_search(generator, task, options, args, settled)
+        search = searching.make(
+            generator, task, options, conditions=settled, steps=args.steps, seed=args.seed
+        )
         blends = will_blend(args)
         total = -(-count // BATCH) * search.steps
         try:
@@ -294,59 +295,17 @@ def will_blend(args: argparse.Namespace) -> bool:
 
 def make_options(generator: SavedGenerator, args: argparse.Namespace) -> Any:
     """Returns how pictures are read."""
-    from kerasgan import restoration
+    from kerasgan import restoration, searching
 
     size = square_of(generator)
     return restoration.Options(
         size=size,
         channels=generator.channels,
-        crop=args.crop or generator.facts.crop or "auto",
+        crop=searching.crop_of(generator, args.crop),
         mask=parse_mask(args.mask, size, args.seed),
         factor=args.factor or FACTOR,
         sigma=args.sigma,
     )
-
-
-def make_search(
-    generator: SavedGenerator,
-    task: Any,
-    options: Any,
-    args: argparse.Namespace,
-    settled: np.ndarray | None,
-) -> Any:
-    """Makes the search, with an encoder and with what else is there to help it."""
-    from kerasgan import encoder, restoration
-    from kerasgan.inversion import Search
-    from kerasgan.metrics import perceptual
-
-    search = Search(
-        generator,
-        task.degradation(options),
-        guess=encoder.of(generator),
-        likeness=perceptual.load_if_there() if task.helper == restoration.LOOKS else None,
-        critic=load_critic(generator) if task.helper == restoration.REALISM else None,
-        conditions=settled,
-        steps=args.steps,
-        seed=args.seed,
-    )
-    if search.parts is None:
-        print("This generator cannot be cut in two: the latent alone is searched.")
-    return search
-
-
-def load_critic(generator: SavedGenerator) -> Any:
-    """Loads D's opinion of pictures, or says why it is not asked."""
-    from kerasgan import codes, verdicts
-
-    try:
-        discriminator = verdicts.load(generator.file or "")
-        verdicts.require_the_same_pictures(discriminator, generator)
-    except UserError as error:
-        print(f"D's opinion is not asked. {error}")
-        return None
-    usual = generator.draw(*codes.parts(generator, codes.draw(generator, USUAL, seed=0)))
-    middle = float(np.median(discriminator.judge(usual)))
-    return lambda pictures: discriminator.logits(pictures) - middle
 
 
 def taken_in(out: Path, pictures: Sequence[str]) -> set[str]:

@@ -31,10 +31,10 @@ FLOORS = {
             ["drawing", "scorer", "directions", "verdicts", "codes"],
             ["runs", "checkpoints", "events", "encoder", "inversion", "truncation"],
             ["gan", "metrics", "restoration", "exports"],
-            ["quality", "control", "contrast", "morph"],
+            ["quality", "control", "contrast", "morph", "searching"],
             ["recorder", "start", "discovery"],
             ["loop", "shelf"],
-            ["dry_run"],
+            ["dry_run", "pages"],
             MODULES,
             ["__main__"],
         ]
@@ -103,9 +103,8 @@ def test_the_commands_have_one_shape(command):
     parser = module.build_parser()
     assert parser.prog == f"python -m kerasgan.{command.removesuffix('.__main__')}"
     assert parser.formatter_class is cli.HelpFormatter
-    assert ("  --out " in parser.format_help()) == (
-        command != "data.__main__"
-    )  # where the one result goes
+    with_result = command not in ("data.__main__", "demo")
+    assert ("  --out " in parser.format_help()) == with_result  # where the one result goes
     last = Path(module.__file__).read_text().splitlines()[-2:]
     assert last == ['if __name__ == "__main__":', "    sys.exit(main())"]
 
