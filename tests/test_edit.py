@@ -355,7 +355,7 @@ def test_stopping_half_way_leaves_nothing(run, monkeypatch, capsys):
 @pytest.fixture
 def searched(run, monkeypatch):
     """A search that knows the pictures: each comes from the latent (n, 0, ...), n its number."""
-    from kerasgan import encoder, inversion
+    from kerasgan import encoder, inversion, searching
 
     asked = []
 
@@ -368,8 +368,8 @@ def searched(run, monkeypatch):
             error = np.sqrt(np.mean((pictures - known) ** 2, axis=(1, 2, 3)))
             return inversion.Found(found, None, pictures, error, error)
 
-    monkeypatch.setattr(inversion, "Search", Known)
-    monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
+    monkeypatch.setattr(searching, "Search", Known)
+    monkeypatch.setattr(encoder, "of", lambda generator, **how: None)
     monkeypatch.setattr(perceptual, "load_if_there", lambda: None)
     return asked
 
@@ -451,7 +451,7 @@ def test_a_real_search(run, tmp_path, monkeypatch):
     """All of it once, in a few steps, with an encoder that guesses nothing."""
     from kerasgan import encoder
 
-    monkeypatch.setattr(encoder, "of", lambda generator, cache=None: None)
+    monkeypatch.setattr(encoder, "of", lambda generator, **how: None)
     monkeypatch.setattr(perceptual, "load_if_there", lambda: None)
     Image.fromarray(saved.load(run).draw(latents.draw(1, DIM, 1))[0]).save(tmp_path / "me.png")
     words = [str(run), "--attribute", "Upper", "--steps", "4", "--out", str(tmp_path / "o")]

@@ -22,9 +22,13 @@ class Turns:
     """Lets one thread compute at a time.
 
     Drawing changes settings of TensorFlow's for a moment, which no other computation should see.
+
+    Attributes:
+        closed: set once the server ends, which long works do not hold up.
     """
 
     def __init__(self) -> None:
+        self.closed = threading.Event()
         self._lock = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0  # short works that wait for a turn
@@ -46,11 +50,16 @@ class Turns:
 
     @contextmanager
     def long(self) -> Iterator[Callable[[], None]]:
-        """Waits for a turn and gives a function that lets others go first, for between steps."""
+        """Waits for a turn and gives a function to call between steps.
+
+        It lets others go first, and raises `Stopped` once the server ends.
+        """
         with self._lock:
             yield self._give_way
 
     def _give_way(self) -> None:
+        if self.closed.is_set():
+            raise Stopped
         if self._waiting:
             self._lock.release()
             try:
@@ -82,7 +91,12 @@ class Steps:
             title: what is done in it.
             total: how many steps it has, at least 1.
             pause: called between two steps.
+
+        Raises:
+            Stopped: it should not.
         """
+        if self.stop.is_set():
+            raise Stopped
         self.title, self.total, self.done = title, total, 0
         self._began = time.monotonic()
         self._pauses = pause or self._pauses
