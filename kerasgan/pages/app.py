@@ -32,7 +32,7 @@ def build(studio: Studio, folder: Path) -> gr.Blocks:
     with gr.Blocks(
         title="kerasgan", analytics_enabled=False, delete_cache=(LOOK, CACHE_AGE)
     ) as demo:
-        gr.Markdown("# Faces that nobody has")
+        gr.Markdown("# People who do not exist")
         chosen = gr.Dropdown(
             names, value=names[0] if names else None, label="Generator", elem_id="generator"
         )

@@ -34,7 +34,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
     """
     place = gr.State(0)
     with gr.Row():
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=2, min_width=280):
             new = gr.Button("New faces", variant="primary")
             seed = gr.Number(
                 0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED,
@@ -45,9 +45,9 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
                 0.1, 1.5, 1.0, step=0.05, label="Variety", info="Below 1, tamer faces"
             )
             sliders = Sliders(studio, chosen)
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=3, min_width=320):
             grid = _image("The faces: click one to see it large", "grid")
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=2, min_width=280):
             face = _image("The face", "face")
             keys = gr.Slider(2, MOST_KEYS, KEYS, step=1, label="A walk past so many faces")
             with gr.Row():
@@ -116,10 +116,12 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
         lambda: secrets.randbelow(10_000), None, seed, api_visibility="private", queue=False
     ).then(draw, **drawn, **quick, api_visibility="private")
     gr.on(
-        [seed.submit, seed.blur, count.release, scale.release, sliders.names.input,
-         sliders.reset.click, *(one.release for one in sliders.sliders)],
+        [seed.submit, seed.blur, count.input, count.release, scale.input, scale.release,
+         *sliders.moved],
         draw, **drawn, **quick, api_name="faces", trigger_mode="always_last",
     )  # fmt: skip
+    for event in sliders.rearranged:
+        event.then(draw, **drawn, **quick, api_visibility="private")
     grid.select(pick, [count, chosen], place, api_visibility="private").then(
         draw, **drawn, **quick, api_visibility="private"
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from kerasgan import data
 from kerasgan.errors import UserError
@@ -217,11 +216,11 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
         show_progress_on=state,
     )  # fmt: skip
     stop.click(lambda: "Stopped.", None, state, cancels=[searching], api_visibility="private")
-    gr.on(
-        [sliders.reset.click, sliders.names.input, *(one.release for one in sliders.sliders)],
-        edit, [chosen, held, *sliders.inputs], [edited, edited_whole], **quick, api_name="edit",
-        trigger_mode="always_last",
-    )  # fmt: skip
+    moved: dict[str, Any] = {"inputs": [chosen, held, *sliders.inputs],
+                             "outputs": [edited, edited_whole], **quick}  # fmt: skip
+    gr.on(sliders.moved, edit, **moved, api_name="edit", trigger_mode="always_last")
+    for event in sliders.rearranged:
+        event.then(edit, **moved, api_visibility="private")
     return [
         (sliders.of, [chosen], sliders.inputs),
         (look_again, [held, chosen, crop, which], shown),

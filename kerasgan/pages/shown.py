@@ -23,7 +23,9 @@ EDITED = 512  # pixels of the side of a picture that is painted on
 
 CSS = """
 footer { display: none !important }
-.picture img { width: 100%; height: auto; object-fit: contain }
+[data-testid="block-label"] { position: static !important; width: fit-content }
+.picture img { width: 100% !important; height: auto !important; object-fit: contain }
+.picture .image-frame, .picture button { width: 100%; height: auto }
 .work { min-height: 3em }
 .work progress { width: 100%; accent-color: var(--primary-500) }
 """
@@ -96,7 +98,8 @@ class Sliders:
         names: which attributes have a slider.
         sliders: as many as there can be, those without an attribute hidden.
         inputs: all of these, for `read`.
-        reset: puts all back to 0.
+        moved: triggers of what follows a slider that was moved.
+        rearranged: events after which all sliders stand differently.
     """
 
     def __init__(self, studio: Studio, chosen: gr.Dropdown) -> None:
@@ -105,16 +108,22 @@ class Sliders:
             [], multiselect=True, max_choices=SLIDERS, label="Attributes", interactive=True,
             info="Which of them have a slider; more come from python -m kerasgan.edit",
         )  # fmt: skip
-        self.sliders = [
-            gr.Slider(-STRENGTH, STRENGTH, 0, step=0.1, visible=False, label=f"attribute {place}")
-            for place in range(1, SLIDERS + 1)
-        ]
-        self.reset = gr.Button("All back to 0", size="sm")
+        with gr.Row():
+            self.sliders = [
+                gr.Slider(
+                    -STRENGTH, STRENGTH, 0, step=0.1, visible=False, min_width=150,
+                    label=f"attribute {place}",
+                )
+                for place in range(1, SLIDERS + 1)
+            ]  # fmt: skip
+        reset = gr.Button("All back to 0", size="sm")
         self.inputs = [self.names, *self.sliders]
-        self.reset.click(lambda: [0] * SLIDERS, None, self.sliders, api_visibility="private")
-        self.names.input(
-            _arranged, self.inputs, self.sliders, queue=False, api_visibility="private"
-        )
+        self.moved = [moved for one in self.sliders for moved in (one.input, one.release)]
+        quick: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+        self.rearranged = [
+            reset.click(lambda: [0] * SLIDERS, None, self.sliders, **quick),
+            self.names.input(_arranged, self.names, self.sliders, **quick),
+        ]
 
     def of(self, name: str) -> list[Any]:
         """Returns updates of `inputs` for a generator."""
@@ -131,8 +140,8 @@ class Sliders:
         ]
 
 
-def _arranged(names: Sequence[str] | None, *values: float) -> list[Any]:
-    """Gives each attribute its slider; where they are not the same as before, all are at 0."""
+def _arranged(names: Sequence[str] | None) -> list[Any]:
+    """Gives each attribute a slider, at 0."""
     shown = list(names or [])[:SLIDERS]
     return _labelled(shown, [0.0] * len(shown))
 

@@ -354,8 +354,8 @@ class Studio:
             logits = {FAKES: loaded.fakes, PICTURES: judge.judge(picture[np.newaxis])}
         told = Verdicts(logits, ["it"]).figures()["each"][0]
         return (
-            f"The discriminator gives it {told['logit']:.2f}, more than "
-            f"{told['above_fakes']:.0%} of the generator's own pictures."
+            f"The discriminator's verdict: {told['logit']:.2f}, above {told['above_fakes']:.0%} of "
+            "the generator's own pictures."
         )
 
     def restore(
