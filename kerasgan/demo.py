@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kerasgan import cli, data, pretrained, saved
 from kerasgan.errors import UserError, required
+from kerasgan.pages.places import find_places
 from kerasgan.text import printable
 
 HOST = "127.0.0.1"
@@ -31,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: Sequence[str] | None) -> None:
     args = build_parser().parse_args(argv)
     cli.require(rules(args))
-    for source in args.sources:
-        check_source(source)
+    find_places(args.sources)
     port = free_port(args.host, args.port)
     with tempfile.TemporaryDirectory(prefix="kerasgan-demo-") as folder:
         settle(Path(folder))
@@ -65,12 +65,6 @@ def build_parser() -> cli.Parser:
 def rules(args: argparse.Namespace) -> list[cli.Rule]:
     """Returns what flags should be."""
     return [("`--port` should be from 0 to 65535", args.port, 0 <= args.port <= 65_535)]
-
-
-def check_source(path: Path) -> None:
-    """Raises UserError for what is no run and no generator; what is there is not opened yet."""
-    if not (path / "recipe.json").is_file():
-        saved.find(path)
 
 
 def free_port(host: str, port: int) -> int:
@@ -139,11 +133,9 @@ def serve(args: argparse.Namespace, folder: Path, port: int) -> None:
     required("gradio", EXTRA, "The demo")
     from kerasgan import backend
     from kerasgan.pages import app
-    from kerasgan.pages.studio import Studio, find_places
+    from kerasgan.pages.studio import Studio
 
-    find = partial(find_places, args.sources)
-    find()
-    studio = Studio(find, args.cache, args.range)
+    studio = Studio(partial(find_places, args.sources), args.cache, args.range)
     backend.configure(seed=0)
     for name in studio.generators() if args.sources else studio.generators()[:1]:
         studio.load(name)  # what is damaged is said now

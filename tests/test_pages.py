@@ -16,7 +16,8 @@ from kerasgan.errors import UserError
 from kerasgan.log import Line
 from kerasgan.pages.following import Following
 from kerasgan.pages.painted import known_of
-from kerasgan.pages.studio import Asked, Studio, find_places
+from kerasgan.pages.places import find_places
+from kerasgan.pages.studio import Asked, Studio
 from kerasgan.pages.turns import Steps, Stopped, Turns, follow
 from kerasgan.runs import Run
 from kerasgan.watch import Evaluation

@@ -29,6 +29,7 @@ FORMATS = (
     *("ICNS", "CUR", "DDS", "PCX", "DCX", "SGI", "SUN", "XBM", "XPM", "MSP", "PCD", "TGA"),
 )  # besides JPEG with MPO, and HEIC; TGA last, as it has no sign to know it by
 JPEGS = ("JPEG", "MPO")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 MIN_SIDE = 4  # pixels, the smallest `--size`; a picture below that is a dot or a line
 MAX_RATIO = 10  # longer side to shorter side; beyond it, a crop shows a stripe of the picture
@@ -151,6 +152,18 @@ def open_upright(raw: Raw, at_least: int | None = None) -> Upright:
     if orientation in SIDEWAYS:
         width, height = height, width
     return Upright(rgb, width, height, file_format, mode, turned, over_white)
+
+
+def has_frames(raw: Raw) -> bool:
+    """Whether a picture file is an animation, of which the first frame counts.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    if isinstance(raw, np.ndarray):
+        return False
+    with _opened(raw) as file, _open(file) as image, _pillow():
+        return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
 
 
 def cut(upright: Upright, size: int, crop: str = "auto", channels: int = 3) -> Decoded:

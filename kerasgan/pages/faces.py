@@ -110,8 +110,12 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
         for pulse in follow(work):
             yield bar(pulse), pulse.result if pulse.finished else gr.skip()
 
-    drawn = {"inputs": asked, "outputs": [grid, face]}
-    quick = {"concurrency_limit": 8, "concurrency_id": "drawing", "show_progress": "minimal"}
+    drawn: dict[str, Any] = {"inputs": asked, "outputs": [grid, face]}
+    quick: dict[str, Any] = {
+        "concurrency_limit": 8,
+        "concurrency_id": "drawing",
+        "show_progress": "minimal",
+    }
     new.click(
         lambda: secrets.randbelow(10_000), None, seed, api_visibility="private", queue=False
     ).then(draw, **drawn, **quick, api_visibility="private")

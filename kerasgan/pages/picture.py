@@ -134,7 +134,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
         one = min(whole_number(which or 1, "Which face", 1, 1000), len(given))
         before = given[one - 1].reading.before
         many = gr.update(choices=list(range(1, len(given) + 1)), value=one, visible=len(given) > 1)
-        about = "\n".join(studio.remarks(loaded, before))
+        about = "\n".join(studio.remarks(loaded, upload.raw, before))
         painted = {"background": enlarged(before), "layers": [], "composite": None}
         return [replace(upload, restored=None), picture(before), about, many, painted,
                 None, "", None, None, None]  # fmt: skip

@@ -20,7 +20,6 @@ from kerasgan import (
     drawing,
     encoder,
     images,
-    pretrained,
     restoration,
     saved,
     searching,
@@ -29,14 +28,16 @@ from kerasgan import (
 from kerasgan import latents as latent_space
 from kerasgan.codes import parts
 from kerasgan.data import faces
+from kerasgan.data.decode import has_frames
 from kerasgan.data.source import Item, Rejected
 from kerasgan.directions import Direction, Edited
 from kerasgan.discovery import square_side
 from kerasgan.errors import UserError
 from kerasgan.inversion import Found, Search
+from kerasgan.pages.places import Place
 from kerasgan.pages.turns import Steps, Turns
 from kerasgan.restoration import FOUND, Given, Options
-from kerasgan.runs import OUTPUTS, Run
+from kerasgan.runs import Run
 from kerasgan.saved import SavedGenerator
 from kerasgan.text import printable
 from kerasgan.verdicts import FAKES, PICTURES, Verdicts
@@ -45,72 +46,8 @@ HELD = 3  # generators in memory at once, with what belongs to them
 SEARCHES = 4  # kept of a generator: making one takes seconds
 COMPONENTS = 6  # of a generator, that are offered
 JUDGED = 256  # fakes that a picture's verdict is compared with
-RECIPE = "recipe.json"  # by which a run is known
 
 Edits = Sequence[tuple[str, float]]  # names of attributes, and strengths in standard deviations
-
-
-@dataclass(frozen=True)
-class Place:
-    """A generator, a run or both, that can be chosen.
-
-    Attributes:
-        name: that it is chosen by.
-        path: of a run's folder or of a generator's file.
-    """
-
-    name: str
-    path: Path
-
-    @property
-    def is_run(self) -> bool:
-        """Whether it is a training's folder."""
-        return (self.path / RECIPE).is_file()
-
-    @property
-    def draws(self) -> bool:
-        """Whether there is a generator in it yet."""
-        return self.path.is_file() or (self.path / saved.GENERATOR).is_file()
-
-
-def find_places(named: Sequence[Path], outputs: Path = OUTPUTS) -> list[Place]:
-    """Finds the generators and runs that can be chosen.
-
-    Args:
-        named: runs, generators' files and names of generators that come along; where there are
-            none, all that come along, and the runs in `outputs`.
-        outputs: the folder of runs.
-
-    Raises:
-        UserError: one of those named is none, or there is nothing at all.
-    """
-    paths = [(str(path), _place_of(path)) for path in named]
-    if not named:
-        paths = [(name, pretrained.folder(name)) for name in pretrained.names()]
-        runs = sorted(outputs.glob(f"*/{RECIPE}"))
-        paths += [(recipe.parent.name, recipe.parent) for recipe in runs]
-    if not paths:
-        raise UserError(
-            "The demo should have a generator or a run. Received: none, and none in "
-            f"{outputs}/. Type: python -m kerasgan.train --preset fast, or name one."
-        )
-    short = [path.stem if path.is_file() else path.resolve().name for _, path in paths]
-    names = [
-        one if short.count(one) == 1 else word for one, (word, _) in zip(short, paths, strict=True)
-    ]
-    found = {
-        printable(name): Place(printable(name), path)
-        for name, (_, path) in zip(names, paths, strict=True)
-    }
-    return list(found.values())
-
-
-def _place_of(path: Path) -> Path:
-    """Returns the folder of a run, or else the file of a generator."""
-    if (path / RECIPE).is_file():
-        return path
-    file = saved.find(path)
-    return file if path.is_file() else file.parent
 
 
 @dataclass(eq=False)
@@ -324,14 +261,15 @@ class Studio:
             task = restoration.TASKS[asked.task]
             return list(restoration.read_all(items, task, options, set(), refuse)), options
 
-    def remarks(self, loaded: Loaded, picture: np.ndarray) -> list[str]:
-        """Says whether there is a face in a picture, and what D says of it.
+    def remarks(self, loaded: Loaded, raw: bytes, picture: np.ndarray) -> list[str]:
+        """Says what there is to say of a visitor's picture: of frames, a face, and D's verdict.
 
         Args:
             loaded: whose discriminator is asked.
-            picture: uint8, (S, S, C), of the generator's size.
+            raw: the file's bytes.
+            picture: what was read of it, uint8 (S, S, C).
         """
-        notes = []
+        notes = ["It moves: the first of its frames is taken."] if has_frames(raw) else []
         if faces.available():
             with self.turns.short():
                 sure = restoration.face_confidence(picture)

@@ -132,7 +132,11 @@ def build(studio: Studio) -> list[Any]:
         return at, _grid(frames, at)
 
     looked = [now, running, when, grid, losses, quality, seen]
-    quiet = {"show_progress": "hidden", "concurrency_limit": 4, "concurrency_id": "looking"}
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden",
+        "concurrency_limit": 4,
+        "concurrency_id": "looking",
+    }
     chosen.input(begin, chosen, looked, **quiet, api_name="training")
     ticks.tick(
         refresh, [chosen, seen, when], looked, **quiet, api_visibility="private",
