@@ -35,7 +35,7 @@ from kerasgan.watch import Evaluation
 DIM, SIDE = tiny_generators.DIM, tiny_generators.SIDE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-PATIENCE = 180_000  # milliseconds that a page may take on a busy machine
+PATIENCE = 90_000  # milliseconds that a page may take on a busy machine
 VISITORS = 20
 SCREENSHOTS = "KERASGAN_SCREENSHOTS"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -121,7 +121,7 @@ def write_run(folder):
     judge = keras.Model(pictures, keras.layers.Activation("sigmoid")(logits))
     verdicts.write(folder / verdicts.FILE, judge, "bce")
     run = Run(folder)
-    run.write_recipe(dataclasses.replace(PRESETS["article"], size=SIDE, iters=8, latent_dim=DIM))
+    run.write_recipe(dataclasses.replace(PRESETS["article"], size=32, iters=8))
     for number in (1, 2, 3, 4):
         go_on(run, number)
     os.utime(run.log, (1, 1))

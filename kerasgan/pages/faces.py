@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 
 from kerasgan import animation, images
-from kerasgan.pages.shown import Sliders, bar, picture, told, whole_number
+from kerasgan.pages.shown import QUICK, Sliders, bar, picture, told, whole_number
 from kerasgan.pages.studio import Studio
 from kerasgan.pages.turns import Steps, follow
 
@@ -111,23 +111,18 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
             yield bar(pulse), pulse.result if pulse.finished else gr.skip()
 
     drawn: dict[str, Any] = {"inputs": asked, "outputs": [grid, face]}
-    quick: dict[str, Any] = {
-        "concurrency_limit": 8,
-        "concurrency_id": "drawing",
-        "show_progress": "minimal",
-    }
     new.click(
         lambda: secrets.randbelow(10_000), None, seed, api_visibility="private", queue=False
-    ).then(draw, **drawn, **quick, api_visibility="private")
+    ).then(draw, **drawn, **QUICK, api_visibility="private")
     gr.on(
         [seed.submit, seed.blur, count.input, count.release, scale.input, scale.release,
          *sliders.moved],
-        draw, **drawn, **quick, api_name="faces", trigger_mode="always_last",
+        draw, **drawn, **QUICK, api_name="faces", trigger_mode="always_last",
     )  # fmt: skip
     for event in sliders.rearranged:
-        event.then(draw, **drawn, **quick, api_visibility="private")
+        event.then(draw, **drawn, **QUICK, api_visibility="private")
     grid.select(pick, [count, chosen], place, api_visibility="private").then(
-        draw, **drawn, **quick, api_visibility="private"
+        draw, **drawn, **QUICK, api_visibility="private"
     )
     walking = walk.click(
         go, [*asked[:5], keys, *sliders.inputs], [state, shown], api_name="walk",

@@ -98,7 +98,8 @@ class Following:
     def _forget(self, file: int) -> None:
         """Begins anew with a log, known by its file's number."""
         self._file, self._offset = file, 0
-        self._history, self._last = History(), None
+        self._history = History()
+        self._last: Line | None = None
 
     def look(self) -> Training:
         """Reads what has become of the training since the last look.

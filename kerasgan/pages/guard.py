@@ -80,8 +80,9 @@ def _bound(editor: gr.ImageEditor) -> None:
         return accept(data)
 
     accept_some._is_server_fn = True  # type: ignore[attr-defined]
-    editor.accept_blobs = accept_some
-    editor.convert_and_format_image = lambda file, *_, **__: decoded(file)
+    own: Any = editor
+    own.accept_blobs = accept_some
+    own.convert_and_format_image = lambda file, *_, **__: decoded(file)
 
 
 def decoded(file: Any) -> Image.Image | None:

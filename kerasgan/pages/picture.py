@@ -11,7 +11,7 @@ import gradio as gr
 from kerasgan import data
 from kerasgan.errors import UserError
 from kerasgan.pages.painted import known_of
-from kerasgan.pages.shown import EDITED, Sliders, bar, enlarged, picture, told, whole_number
+from kerasgan.pages.shown import EDITED, QUICK, Sliders, bar, enlarged, picture, told, whole_number
 from kerasgan.pages.studio import Asked, Restored, Studio
 from kerasgan.pages.turns import Steps, follow
 from kerasgan.text import megabytes, printable
@@ -193,11 +193,9 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
         face, whole = studio.edit(loaded, upload.restored, sliders.read(*moves))
         return (enlarged(upload.restored.result), enlarged(face)), picture(whole)
 
-    quick: dict[str, Any] = {"concurrency_limit": 8, "concurrency_id": "drawing",
-                             "show_progress": "minimal"}  # fmt: skip
-    gr.on([file.upload, file.clear], take, [file, chosen, crop], shown, **quick, api_name="picture")
+    gr.on([file.upload, file.clear], take, [file, chosen, crop], shown, **QUICK, api_name="picture")
     gr.on(
-        [crop.input, which.input], look_again, [held, chosen, crop, which], shown, **quick,
+        [crop.input, which.input], look_again, [held, chosen, crop, which], shown, **QUICK,
         api_visibility="private",
     )  # fmt: skip
     task.change(
@@ -217,7 +215,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
     )  # fmt: skip
     stop.click(lambda: "Stopped.", None, state, cancels=[searching], api_visibility="private")
     moved: dict[str, Any] = {"inputs": [chosen, held, *sliders.inputs],
-                             "outputs": [edited, edited_whole], **quick}  # fmt: skip
+                             "outputs": [edited, edited_whole], **QUICK}  # fmt: skip
     gr.on(sliders.moved, edit, **moved, api_name="edit", trigger_mode="always_last")
     for event in sliders.rearranged:
         event.then(edit, **moved, api_visibility="private")

@@ -20,6 +20,12 @@ from kerasgan.pages.turns import Pulse
 SLIDERS = 8  # attributes that are moved at once
 STRENGTH = min(4.0, MAX_STRENGTH)  # standard deviations to either side
 EDITED = 512  # pixels of the side of a picture that is painted on
+# How what takes no time is called: many at once, which take turns.
+QUICK: dict[str, Any] = {
+    "concurrency_limit": 8,
+    "concurrency_id": "drawing",
+    "show_progress": "minimal",
+}
 
 CSS = """
 footer { display: none !important }

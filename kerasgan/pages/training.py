@@ -15,6 +15,12 @@ from kerasgan.pages.studio import Studio
 
 EVERY = 3.0  # seconds between two looks at a training
 PLAYED = 0.4  # seconds that each grid stays
+# How what is shown by itself is called.
+QUIET: dict[str, Any] = {
+    "concurrency_limit": 4,
+    "concurrency_id": "looking",
+    "show_progress": "hidden",
+}
 HELD = 8  # trainings whose logs are held
 
 
@@ -132,24 +138,19 @@ def build(studio: Studio) -> list[Any]:
         return at, _grid(frames, at)
 
     looked = [now, running, when, grid, losses, quality, seen]
-    quiet: dict[str, Any] = {
-        "show_progress": "hidden",
-        "concurrency_limit": 4,
-        "concurrency_id": "looking",
-    }
-    chosen.input(begin, chosen, looked, **quiet, api_name="training")
+    chosen.input(begin, chosen, looked, **QUIET, api_name="training")
     ticks.tick(
-        refresh, [chosen, seen, when], looked, **quiet, api_visibility="private",
+        refresh, [chosen, seen, when], looked, **QUIET, api_visibility="private",
         trigger_mode="once",
     )  # fmt: skip
     when.input(
-        show, [chosen, when], grid, **quiet, api_name="control_grid", trigger_mode="always_last"
+        show, [chosen, when], grid, **QUIET, api_name="control_grid", trigger_mode="always_last"
     )
     play.change(
         lambda plays: gr.Timer(active=plays), play, beats, queue=False, api_visibility="private"
     )
     beats.tick(
-        beat, [chosen, when], [when, grid], **quiet, api_visibility="private", trigger_mode="once"
+        beat, [chosen, when], [when, grid], **QUIET, api_visibility="private", trigger_mode="once"
     )
 
     @told
