@@ -197,13 +197,13 @@ def pixels(page, selector):
 
 
 def shows(page, selector, expected):
-    """Waits until a picture of the page is this one, within 1 of 255."""
+    """Waits until a picture of the page is this one, within 2 of 255."""
 
     def same():
         if not page.locator(f"{selector} img").count():
             return False
         shown = pixels(page, selector)
-        return shown.shape == expected.shape and np.abs(shown.astype(int) - expected).max() <= 1
+        return shown.shape == expected.shape and np.abs(shown.astype(int) - expected).max() <= 2
 
     until(page, same)
 
@@ -233,7 +233,13 @@ def faces(served, count, seed, scale=1.0, strength=0.0):
 
 
 def grid(served, count, *where):
-    return images.make_grid(faces(served, count, *where))
+    """The grid as it is shown, at least 1024 pixels wide."""
+    side = int(np.ceil(np.sqrt(count)))
+    rows = faces(served, count, *where).reshape(side, side, SIDE, SIDE, 3)
+    small = np.concatenate(np.concatenate(rows, axis=1), axis=1)
+    return np.asarray(
+        Image.fromarray(small).resize((-(-1024 // (side * SIDE)) * side * SIDE,) * 2, 3)
+    )
 
 
 @BROWSER
@@ -429,7 +435,7 @@ def test_twenty_visitors_at_once(served):
         visits = list(pool.map(visit, range(VISITORS)))
     for number, (own, (drawn, seen)) in enumerate(visits):
         expected = grid(served, 4, number, 1.0, 1.0)
-        assert np.abs(drawn.astype(int) - expected).max() <= 1
+        assert np.abs(drawn.astype(int) - expected).max() <= 2
         np.testing.assert_array_equal(seen, own)
 
 
@@ -497,8 +503,8 @@ def test_nothing_else_is_served(served, path):
     ("path", "said"),
     [
         ("http://example.org/a.png", "A file should be uploaded"),
-        ("/etc/passwd", ""),
-        ("{run}/recipe.json", ""),
+        ("/etc/passwd", "error"),
+        ("{run}/recipe.json", "error"),
     ],
 )
 def test_only_uploads_are_read(served, path, said):

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from kerasgan import animation, images
 from kerasgan.pages.shown import QUICK, Sliders, bar, picture, told, whole_number
@@ -19,6 +20,7 @@ LARGEST_SEED = 2**31 - 1
 KEYS, MOST_KEYS = 4, 12  # faces that a walk passes
 LEG = 24  # frames from one face to the next
 FPS = 20.0
+LARGE = 1024  # pixels that a grid is wide, at least
 
 
 def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
@@ -72,18 +74,19 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
             sliders.read(*moves),
         )
         one = pictures[min(place, len(pictures) - 1)]
-        return picture(images.make_grid(pictures)), picture(one)
+        return _large(images.make_grid(pictures)), picture(one)
 
     @told
     def pick(count: Any, name: str, event: gr.SelectData) -> int:
         generator = studio.load(name).generator
         total = whole_number(count, "How many", 1, MOST)
-        x, y = event.index
         rows, columns = images.grid_shape(total)
-        height, width = generator.height, generator.width
-        if height is None or width is None:
+        if generator.height is None or generator.width is None:
             return 0
-        return min(min(y // height, rows - 1) * columns + min(x // width, columns - 1), total - 1)
+        times = _times(columns * generator.width)
+        row = event.index[1] // (times * generator.height)
+        column = event.index[0] // (times * generator.width)
+        return min(min(row, rows - 1) * columns + min(column, columns - 1), total - 1)
 
     @told
     def go(
@@ -131,6 +134,17 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
     )  # fmt: skip
     stop.click(lambda: "Stopped.", None, state, cancels=[walking], api_visibility="private")
     return [(sliders.of, [chosen], sliders.inputs), (draw, asked, [grid, face])]
+
+
+def _times(width: int) -> int:
+    """Returns how many times as large a grid is shown: no page tells a place in a larger one."""
+    return -(-LARGE // width)
+
+
+def _large(grid: np.ndarray) -> Image.Image:
+    height, width = grid.shape[:2]
+    times = _times(width)
+    return picture(grid).resize((times * width, times * height), Image.Resampling.BICUBIC)
 
 
 def _image(label: str, name: str) -> gr.Image:
