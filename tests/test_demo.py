@@ -35,7 +35,7 @@ from kerasgan.watch import Evaluation
 DIM, SIDE = tiny_generators.DIM, tiny_generators.SIDE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-PATIENCE = 90_000  # milliseconds that a page may take on a busy machine
+PATIENCE = 30_000  # milliseconds that a page may take on a busy machine
 VISITORS = 20
 SCREENSHOTS = "KERASGAN_SCREENSHOTS"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -381,7 +381,7 @@ def test_a_bad_upload(page, tmp_path, name, said):
     page.get_by_role("option", name="face" if said == "no face found" else "none").click()
     upload(page, tmp_path / name, data)
     line = toast(page)
-    assert said in line and "\n" not in line.strip() and "Traceback" not in line
+    assert said in line and "Traceback" not in line
 
 
 @BROWSER
@@ -424,8 +424,8 @@ def test_twenty_visitors_at_once(served):
         session = f"visitor{number}"
         own = np.full((SIDE, SIDE, 3), 5 + 12 * number, np.uint8)
         path = send(served.url, f"{number}.png", png(own))
-        answers = [call(served.url, "faces", ["000-tiny", number, 4, 1.0, ["Smiling"], 1]
-                        + [0] * 7, session)[0]]  # fmt: skip
+        answers = [call(served.url, "faces", ["000-tiny", number, 4, 1.0, []]
+                        + [0] * 8, session)[0]]  # fmt: skip
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         seen = call(served.url, "picture", [file, "000-tiny", "none"], session)
         answers.append(next(one for one in seen if isinstance(one, dict) and "path" in one))
@@ -434,7 +434,7 @@ def test_twenty_visitors_at_once(served):
     with ThreadPoolExecutor(VISITORS) as pool:
         visits = list(pool.map(visit, range(VISITORS)))
     for number, (own, (drawn, seen)) in enumerate(visits):
-        expected = grid(served, 4, number, 1.0, 1.0)
+        expected = grid(served, 4, number)
         assert np.abs(drawn.astype(int) - expected).max() <= 2
         np.testing.assert_array_equal(seen, own)
 
@@ -534,10 +534,10 @@ def toast(page):
     """The one line that a mistake is answered with; it is closed."""
     shown = page.locator(".toast-body").first
     shown.wait_for()
-    text = shown.locator(".toast-text").inner_text()
+    (line,) = [line for line in shown.inner_text().splitlines() if "Received: " in line]
     page.locator(".toast-close").first.click()
     shown.wait_for(state="detached")
-    return text
+    return line
 
 
 def searched(page):

@@ -193,10 +193,18 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
         face, whole = studio.edit(loaded, upload.restored, sliders.read(*moves))
         return (enlarged(upload.restored.result), enlarged(face)), picture(whole)
 
-    gr.on([file.upload, file.clear], take, [file, chosen, crop], shown, **QUICK, api_name="picture")
+    gr.on(
+        [file.upload, file.clear],
+        take,
+        [file, chosen, crop],
+        shown,
+        **QUICK,
+        api_name="picture",
+        trigger_mode="always_last",
+    )
     gr.on(
         [crop.input, which.input], look_again, [held, chosen, crop, which], shown, **QUICK,
-        api_visibility="private",
+        api_visibility="private", trigger_mode="always_last",
     )  # fmt: skip
     task.change(
         lambda task: [
