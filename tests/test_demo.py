@@ -35,7 +35,7 @@ from kerasgan.watch import Evaluation
 DIM, SIDE = tiny_generators.DIM, tiny_generators.SIDE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-PATIENCE = 30_000  # milliseconds that a page may take on a busy machine
+PATIENCE = 90_000  # milliseconds that a page may take on a busy machine
 VISITORS = 20
 SCREENSHOTS = "KERASGAN_SCREENSHOTS"
 DOCS = Path(__file__).parent.parent / "docs"
