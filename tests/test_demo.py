@@ -617,7 +617,7 @@ def test_screenshots(browser, tmp_path):
     seed = 11
     with (
         command([*sources, "--cache", tmp_path / "cache"], tmp_path) as url,
-        opened(browser, url, viewport={"width": 1180, "height": 760}) as page,
+        opened(browser, url, viewport={"width": 1280, "height": 800}) as page,
     ):
         shoot(page, "faces")
         generator = saved.load(sources[0])
@@ -636,6 +636,7 @@ def test_screenshots(browser, tmp_path):
 
 def shoot(page, name):
     """Writes what is seen, in 256 colours."""
+    page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(1500)
     shown = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     shown.quantize(256, dither=Image.Dither.NONE).save(DOCS / f"demo-{name}.png", optimize=True)

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+import halves
 import numpy as np
 import pytest
 import tiny_generators
@@ -183,6 +184,18 @@ def test_faces_and_sliders(studio):
         studio.draw_faces(loaded, 1, seed=0, edits=[("Beard", 1.0)])
     frames = list(studio.walk(loaded, 2, 3, seed=5))
     np.testing.assert_array_equal([frames[0], frames[3]], drawn[:2])
+
+
+def test_conditions_are_sliders_too(tmp_path):
+    halves.write_conditional(tmp_path / "me.keras")
+    own = Studio(lambda: find_places([tmp_path / "me.keras"]), tmp_path)
+    loaded = own.load("me")
+    assert list(loaded.knobs)[:3] == ["Smiling", "Hat", "sefa-1"]
+    known = loaded.generator.conditions.draw(4, 3).vectors()
+    known[:, 1] = 1
+    expected = loaded.generator.draw(latents.draw(4, DIM, 3), known)
+    edits = [("Hat", directions.CONDITION_STRENGTH)]
+    np.testing.assert_array_equal(own.draw_faces(loaded, 4, 3, edits=edits), expected)
 
 
 def test_a_picture_is_found_and_edited(studio, monkeypatch):

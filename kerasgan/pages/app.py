@@ -30,7 +30,7 @@ def build(studio: Studio, folder: Path) -> gr.Blocks:
     """
     names = studio.generators()
     with gr.Blocks(
-        title="kerasgan", analytics_enabled=False, delete_cache=(LOOK, CACHE_AGE)
+        title="kerasgan", analytics_enabled=False, delete_cache=(LOOK, CACHE_AGE), fill_width=True
     ) as demo:
         gr.Markdown("# People who do not exist")
         chosen = gr.Dropdown(

@@ -83,6 +83,14 @@ class Training:
         return lines
 
 
+def changed(run: Run) -> float:
+    """Returns when a training's log last changed, in seconds since 1970; 0 without a log."""
+    try:
+        return run.log.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 class Following:
     """Follows a training: of its log, only what is new is read each time.
 
@@ -109,10 +117,10 @@ class Following:
         """
         with self._lock:
             recipe = self.run.read_recipe()  # a training that is resumed may have more iterations
-            changed = self._read_log()
+            last_change = self._read_log()
             frames = animation.find_frames(self.run.control) if self.run.control.is_dir() else []
             pace, last = _pace(frames), self._last
-            lively = time.time() - changed < max(LIVELY, PATIENCE * (pace or 0.0))
+            lively = time.time() - last_change < max(LIVELY, PATIENCE * (pace or 0.0))
             running = lively and (last is None or last.iteration < recipe.iters)
             return Training(recipe, frames, self._history, last, running, pace)
 

@@ -90,8 +90,9 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
                 interactive=False, format="png", buttons=[],
             )  # fmt: skip
             with gr.Column(visible=False) as painting:
+                gr.Markdown("Paint over what should be filled.")
                 editor = gr.ImageEditor(
-                    label="Paint over what should be filled", elem_id="editor", type="pil",
+                    label="The brush", show_label=False, elem_id="editor", type="pil",
                     sources=(), transforms=(), layers=False, format="png",
                     canvas_size=(EDITED, EDITED), fixed_canvas=True, buttons=[],
                     brush=gr.Brush(

@@ -1,6 +1,7 @@
 """A training: its control grids as a timeline, its curves, and how it stands at the moment."""
 
 import threading
+import time
 from collections import OrderedDict
 from typing import Any
 
@@ -9,7 +10,7 @@ import gradio as gr
 from kerasgan import images, plots
 from kerasgan.animation import caption_of
 from kerasgan.errors import UserError
-from kerasgan.pages.following import Following, Training
+from kerasgan.pages.following import Following, Training, changed
 from kerasgan.pages.shown import told
 from kerasgan.pages.studio import Studio
 
@@ -21,6 +22,7 @@ QUIET: dict[str, Any] = {
     "concurrency_id": "looking",
     "show_progress": "hidden",
 }
+AN_HOUR = 3600.0
 HELD = 8  # trainings whose logs are held
 
 
@@ -53,6 +55,8 @@ class Followed:
         """Says which trainings run, a line each."""
         lines = []
         for name in self._studio.runs():
+            if time.time() - changed(self._studio.run(name)) > AN_HOUR:
+                continue  # its log need not be read
             try:
                 training = self.look(name)
             except UserError:  # of another version, or gone
