@@ -580,7 +580,8 @@ def unsettled(monkeypatch):
 
 def test_what_a_user_gets_wrong(capsys, tmp_path, unsettled, monkeypatch):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "recipe.json").touch()
+    for name in ("recipe.json", "run.json"):
+        (tmp_path / "run" / name).touch()
     run = str(tmp_path / "run")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -602,7 +603,8 @@ def test_what_a_user_gets_wrong(capsys, tmp_path, unsettled, monkeypatch):
 
 def test_a_missing_extra(capsys, tmp_path, unsettled, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    (tmp_path / "recipe.json").touch()
+    for name in ("recipe.json", "run.json"):
+        (tmp_path / name).touch()
     assert demo.main([str(tmp_path), "--port", "0"]) == 2
     told = capsys.readouterr().err
     assert "The demo needs packages of the extra `demo`" in told

@@ -135,6 +135,8 @@ def test_what_can_be_chosen(tmp_path, folder, monkeypatch):
     (shipped / "faces9" / pretrained.CARD).touch()
     (outputs / "000-fast").mkdir(parents=True)
     (outputs / "000-fast" / "recipe.json").write_text("{}")
+    (outputs / "000-fast" / "run.json").write_text("{}")
+    (shipped / "faces9" / "recipe.json").write_text("{}")
     (outputs / "notes").mkdir()
     found = find_places([], outputs)
     assert [(one.name, one.is_run, one.draws) for one in found] == [

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from kerasgan import animation, images
+from kerasgan import images, movies
 from kerasgan.pages.shown import QUICK, Sliders, bar, picture, told, whole_number
 from kerasgan.pages.studio import Studio
 from kerasgan.pages.turns import Steps, follow
@@ -107,7 +107,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
 
             with tempfile.NamedTemporaryFile(suffix=".gif", dir=folder, delete=False) as file:
                 pass
-            animation.write_gif(file.name, frames(), FPS)
+            movies.write(file.name, frames(), FPS)
             return file.name
 
         for pulse in follow(work):

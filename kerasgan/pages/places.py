@@ -9,7 +9,8 @@ from kerasgan.errors import UserError
 from kerasgan.runs import OUTPUTS
 from kerasgan.text import printable
 
-RECIPE = "recipe.json"  # by which a run is known
+RECIPE = "recipe.json"  # in a run's folder, and in those of generators that come along
+OF_RUNS = ("run.json", "log.jsonl")  # one of which tells a run
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,17 @@ class Place:
     @property
     def is_run(self) -> bool:
         """Whether it is a training's folder."""
-        return (self.path / RECIPE).is_file()
+        return is_run(self.path)
 
     @property
     def draws(self) -> bool:
         """Whether there is a generator in it yet."""
         return self.path.is_file() or (self.path / saved.GENERATOR).is_file()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a training's."""
+    return (folder / RECIPE).is_file() and any((folder / name).is_file() for name in OF_RUNS)
 
 
 def find_places(named: Sequence[Path], outputs: Path = OUTPUTS) -> list[Place]:
@@ -49,8 +55,8 @@ def find_places(named: Sequence[Path], outputs: Path = OUTPUTS) -> list[Place]:
     paths = [(str(path), _place_of(path)) for path in named]
     if not named:
         paths = [(name, pretrained.folder(name)) for name in pretrained.names()]
-        runs = sorted(outputs.glob(f"*/{RECIPE}"))
-        paths += [(recipe.parent.name, recipe.parent) for recipe in runs]
+        runs = sorted(folder for folder in outputs.glob("*") if is_run(folder))
+        paths += [(folder.name, folder) for folder in runs]
     if not paths:
         raise UserError(
             "The demo should have a generator or a run. Received: none, and none in "
@@ -69,7 +75,7 @@ def find_places(named: Sequence[Path], outputs: Path = OUTPUTS) -> list[Place]:
 
 def _place_of(path: Path) -> Path:
     """Returns the folder of a run, or else the file of a generator."""
-    if (path / RECIPE).is_file():
+    if is_run(path):
         return path
     file = saved.find(path)
     return file if path.is_file() else file.parent

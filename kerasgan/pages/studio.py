@@ -396,6 +396,7 @@ class Drawing:
     def __init__(self, loaded: Loaded, edits: Edits, turns: Turns) -> None:
         self._edited = Edited(loaded.generator, _resolved(loaded, edits))
         self._turns, self.latent_dim = turns, loaded.generator.latent_dim
+        self.conditions = loaded.generator.conditions
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws uint8 pictures (N, H, W, C) from latents (N, D) and conditions (N, C)."""
