@@ -519,7 +519,7 @@ def test_pictures_of_a_conditional_generator_are_edited_by_conditions(
     tmp_path, searched, monkeypatch
 ):
     """The condition that was found is the one that is moved."""
-    from kerasgan import inversion
+    from kerasgan import inversion, searching
 
     halves.write_conditional(tmp_path / "generator.keras")
 
@@ -529,7 +529,7 @@ def test_pictures_of_a_conditional_generator_are_edited_by_conditions(
         drawn = np.asarray(self.draw(found))
         return inversion.Found(found, None, drawn, np.ones(len(found)), np.ones(len(found)))
 
-    monkeypatch.setattr(inversion.Search, "__call__", with_conditions)
+    monkeypatch.setattr(searching.Search, "__call__", with_conditions)
     pixels, _ = halves.pictures(1)
     Image.fromarray(pixels[0]).save(tmp_path / "me.png")
     words = [str(tmp_path), "--attribute", "Smiling", "--strength", "0,3"]
