@@ -554,6 +554,8 @@ def searched(page):
     )
     assert value(page, "#notes").startswith("What is known of it is met with ")
     page.wait_for_selector("#whole img")
+    over = page.locator('#search-state [data-testid="status-tracker"].hide')
+    over.first.wait_for(state="attached")  # until then, another Go is not heard
 
 
 def png(pixels):
