@@ -15,7 +15,7 @@ COMMANDS = {
     "edit": "give faces more or less of an attribute, such as a smile",
     "restore": "fill holes in faces, enlarge them, take noise away",
     "export": "write a generator in the formats of other programs",
-    "demo": "show generators and trainings in the browser, and what they make of your picture",
+    "demo": "show generators and trainings in the browser",
 }
 
 

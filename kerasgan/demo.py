@@ -48,9 +48,10 @@ def build_parser() -> cli.Parser:
         epilog="Ctrl-C ends it. Uploaded pictures are kept in a temporary folder, for half an hour "
         "at most, which is removed at the end.",
     )
-    add, known = parser.add_argument, ", ".join(pretrained.names()) or "none here"
+    add = parser.add_argument
     sources = add("sources", nargs="*", type=cli.path, metavar="GENERATOR|RUN", help="runs, .keras "
-        f"files of any generators, names of those that come along: {known}")  # fmt: skip
+        "files of any generators, names of those that come along: "
+        f"{pretrained.listed()}")  # fmt: skip
     cli.unset(sources, "those that come along, and the runs in outputs/")
     add("--host", default=HOST, metavar="ADDRESS", help="where to listen; 0.0.0.0 lets everybody "
         "in who reaches this machine, without a password")  # fmt: skip
