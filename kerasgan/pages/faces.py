@@ -132,7 +132,9 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
         concurrency_limit=2, concurrency_id="walking", show_progress="minimal",
         show_progress_on=state,
     )  # fmt: skip
-    stop.click(lambda: "Stopped.", None, state, cancels=[walking], api_visibility="private")
+    # Once it has stopped, lest its last words come behind ours.
+    stopped = stop.click(None, cancels=[walking], api_visibility="private")
+    stopped.then(lambda: "Stopped.", None, state, queue=False, api_visibility="private")
     return [(sliders.of, [chosen], sliders.inputs), (draw, asked, [grid, face])]
 
 

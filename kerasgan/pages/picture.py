@@ -222,7 +222,9 @@ def build(studio: Studio, chosen: gr.Dropdown) -> list[Any]:
         concurrency_limit=1, concurrency_id="searching", show_progress="full",
         show_progress_on=state,
     )  # fmt: skip
-    stop.click(lambda: "Stopped.", None, state, cancels=[searching], api_visibility="private")
+    # Once it has stopped, lest its last words come behind ours.
+    stopped = stop.click(None, cancels=[searching], api_visibility="private")
+    stopped.then(lambda: "Stopped.", None, state, queue=False, api_visibility="private")
     moved: dict[str, Any] = {"inputs": [chosen, held, *sliders.inputs],
                              "outputs": [edited, edited_whole], **QUICK}  # fmt: skip
     gr.on(sliders.moved, edit, **moved, api_name="edit", trigger_mode="always_last")
