@@ -4,6 +4,7 @@ import dataclasses
 import os
 import threading
 import time
+from pathlib import Path
 
 import halves
 import numpy as np
@@ -186,6 +187,15 @@ def test_faces_and_sliders(studio):
         studio.draw_faces(loaded, 1, seed=0, edits=[("Beard", 1.0)])
     frames = list(studio.walk(loaded, 2, 3, seed=5))
     np.testing.assert_array_equal([frames[0], frames[3]], drawn[:2])
+
+
+@pytest.mark.parametrize("name", ["me", "drawn64"])  # of drawn64 the length of latents says nothing
+def test_less_variety_is_nearer_to_the_average(studio, tmp_path, name):
+    own = Studio(lambda: find_places([Path("drawn64")]), tmp_path) if name == "drawn64" else studio
+    many, few = (
+        own.draw_faces(own.load(name), 16, seed=5, variety=variety) for variety in (1.0, 0.4)
+    )
+    assert few.std(axis=0).mean() < 0.7 * many.std(axis=0).mean()
 
 
 def test_conditions_are_sliders_too(tmp_path):

@@ -43,7 +43,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
                 info="The same seed, the same faces",
             )  # fmt: skip
             count = gr.Slider(1, MOST, COUNT, step=1, label="How many")
-            scale = gr.Slider(
+            variety = gr.Slider(
                 0.1, 1.5, 1.0, step=0.05, label="Variety", info="Below 1, tamer faces"
             )
             sliders = Sliders(studio, chosen)
@@ -60,17 +60,17 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
                 buttons=["download", "fullscreen"], format="gif", type="filepath",
             )  # fmt: skip
 
-    asked = [chosen, seed, count, scale, place, *sliders.inputs]
+    asked = [chosen, seed, count, variety, place, *sliders.inputs]
 
     @told
     def draw(
-        name: str, seed: Any, count: Any, scale: float, place: int, *moves: Any
+        name: str, seed: Any, count: Any, variety: float, place: int, *moves: Any
     ) -> tuple[Any, Any]:
         pictures = studio.draw_faces(
             studio.load(name),
             whole_number(count, "How many", 1, MOST),
             whole_number(seed, "A seed", 0, LARGEST_SEED),
-            scale,
+            variety,
             sliders.read(*moves),
         )
         one = pictures[min(place, len(pictures) - 1)]
@@ -90,7 +90,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
 
     @told
     def go(
-        name: str, seed: Any, count: Any, scale: float, place: int, keys: Any, *moves: Any
+        name: str, seed: Any, count: Any, variety: float, place: int, keys: Any, *moves: Any
     ) -> Iterator[Any]:
         loaded = studio.load(name)
         number = whole_number(seed, "A seed", 0, LARGEST_SEED)
@@ -101,7 +101,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
             steps.begin("Walking", total * LEG)
 
             def frames() -> Iterator[np.ndarray]:
-                for frame in studio.walk(loaded, total, LEG, number, scale, edits):
+                for frame in studio.walk(loaded, total, LEG, number, variety, edits):
                     yield frame
                     steps()
 
@@ -118,7 +118,7 @@ def build(studio: Studio, chosen: gr.Dropdown, folder: Path) -> list[Any]:
         lambda: secrets.randbelow(10_000), None, seed, api_visibility="private", queue=False
     ).then(draw, **drawn, **QUICK, api_visibility="private")
     gr.on(
-        [seed.submit, seed.blur, count.input, count.release, scale.input, scale.release,
+        [seed.submit, seed.blur, count.input, count.release, variety.input, variety.release,
          *sliders.moved],
         draw, **drawn, **QUICK, api_name="faces", trigger_mode="always_last",
     )  # fmt: skip

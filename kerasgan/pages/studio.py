@@ -26,7 +26,7 @@ from kerasgan import (
     verdicts,
 )
 from kerasgan import latents as latent_space
-from kerasgan.codes import parts
+from kerasgan.codes import normalises, parts
 from kerasgan.data import faces
 from kerasgan.data.decode import has_frames
 from kerasgan.data.source import Item, Rejected
@@ -38,8 +38,9 @@ from kerasgan.pages.places import Place
 from kerasgan.pages.turns import Steps, Turns
 from kerasgan.restoration import FOUND, Given, Options
 from kerasgan.runs import Run
-from kerasgan.saved import SavedGenerator
+from kerasgan.saved import Draws, SavedGenerator
 from kerasgan.text import printable
+from kerasgan.truncation import Truncated
 from kerasgan.verdicts import FAKES, PICTURES, Verdicts
 
 HELD = 3  # generators in memory at once, with what belongs to them
@@ -186,16 +187,14 @@ class Studio:
             discriminator = None
         return Loaded(generator, find_knobs(generator, self._cache), discriminator)
 
-    def draw(self, loaded: Loaded, edits: Edits = ()) -> "Drawing":
-        """Returns what draws a generator's pictures, edited, whenever it is its turn."""
-        return Drawing(loaded, edits, self.turns)
-
     def draw_faces(
-        self, loaded: Loaded, count: int, seed: int, scale: float = 1.0, edits: Edits = ()
+        self, loaded: Loaded, count: int, seed: int, variety: float = 1.0, edits: Edits = ()
     ) -> np.ndarray:
-        """Draws new faces, uint8 (count, H, W, C); see `drawing.draw_many`."""
+        """Draws new faces, uint8 (count, H, W, C); see `drawing.draw_many` and `_varied`."""
+        draws, scale = _varied(loaded.generator, variety)
         latents = latent_space.draw(count, loaded.generator.latent_dim, seed, scale)
-        return self.draw(loaded, edits).draw(latents, _drawn_conditions(loaded, count, seed))
+        edited = Drawing(draws, _resolved(loaded, edits), self.turns)
+        return edited.draw(latents, _drawn_conditions(loaded, count, seed))
 
     def walk(
         self,
@@ -203,12 +202,13 @@ class Studio:
         keys: int,
         frames: int,
         seed: int,
-        scale: float = 1.0,
+        variety: float = 1.0,
         edits: Edits = (),
     ) -> Iterator[np.ndarray]:
         """Draws a walk past the first faces of a seed, frame by frame; see `drawing.draw_walk`."""
+        draws, scale = _varied(loaded.generator, variety)
         return drawing.draw_walk(
-            self.draw(loaded, edits),
+            Drawing(draws, _resolved(loaded, edits), self.turns),
             keys=keys,
             frames_per_leg=frames,
             seed=seed,
@@ -385,18 +385,17 @@ class Drawing:
     """Draws a generator's pictures, edited, one visitor at a time.
 
     Args:
-        loaded: the generator.
+        draws: the generator.
         edits: of all pictures.
         turns: are waited for.
-
-    Raises:
-        UserError: the generator has no such attributes.
     """
 
-    def __init__(self, loaded: Loaded, edits: Edits, turns: Turns) -> None:
-        self._edited = Edited(loaded.generator, _resolved(loaded, edits))
-        self._turns, self.latent_dim = turns, loaded.generator.latent_dim
-        self.conditions = loaded.generator.conditions
+    def __init__(
+        self, draws: Draws, edits: Sequence[tuple[Direction | str, float]], turns: Turns
+    ) -> None:
+        self._edited = Edited(draws, edits)
+        self._turns, self.latent_dim = turns, draws.latent_dim
+        self.conditions = draws.conditions
 
     def draw(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Draws uint8 pictures (N, H, W, C) from latents (N, D) and conditions (N, C)."""
@@ -423,6 +422,21 @@ def find_knobs(generator: SavedGenerator, cache: Path) -> dict[str, Direction | 
         found = directions.components(generator, min(COMPONENTS, generator.latent_dim))
         knobs |= {one.name: one for one in found}
     return knobs
+
+
+def _varied(generator: SavedGenerator, variety: float) -> tuple[Draws, float]:
+    """Returns what draws with a variety, and the factor on latents that does the rest.
+
+    Latents are made shorter or longer where that changes anything; elsewhere features are brought
+    nearer to their average, or farther from it.
+
+    Args:
+        generator: that draws.
+        variety: 1 as it was trained, below 1 for tamer faces.
+    """
+    if variety == 1 or not normalises(generator):
+        return generator, variety
+    return Truncated(generator, variety), 1.0
 
 
 def _resolved(loaded: Loaded, edits: Edits) -> list[tuple[Direction | str, float]]:
