@@ -1,11 +1,9 @@
 """A generator in the formats of other programs: written, opened again there, and compared.
 
-Each format is a module here with two functions, and a row of `FORMATS`:
-
-    write(generator, path, quantize)   writes the file or the folder `path`, which is not there yet
-    opened(path)                       opens it in the runtime that is for it, and returns what
-                                       draws with that; a format without a runtime in Python has
-                                       none
+Each format is a module here with two functions, and a row of `FORMATS`. `write(generator, path,
+quantize)` writes the file or the folder `path`, which is not there yet. `opened(path)` opens it in
+the runtime that is for it, and returns what draws with that; a format without a runtime in Python
+has none.
 
 A module imports what only the extra `export` installs inside of its functions. What it writes is
 `network.named(generator)`, and what the format can say beside that is `facts.of(generator,
