@@ -209,6 +209,22 @@ def run(command: Callable[[Sequence[str] | None], int | None], argv: Sequence[st
         fact = str(error) or "too little"
         _say(f"error: The memory should be enough. Received: {fact}. Ask for less at once.")
         return USER_ERROR
+    finally:
+        _let_go_of_what_nobody_reads()
+
+
+def _let_go_of_what_nobody_reads() -> None:
+    """Leads streams nowhere that cannot be written.
+
+    Python writes out at its end what they still hold. Where that fails, it ends with an exit code
+    of its own instead of the command's.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                _lead_nowhere(stream.fileno())
 
 
 def refused(error: OSError) -> str:

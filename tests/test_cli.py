@@ -221,3 +221,21 @@ def test_a_range_of_negative_numbers_is_a_value():
     assert parser.parse_args(["--strength", "-2", "r"]).strength == "-2"
     with pytest.raises(UserError, match="expected one argument"):
         parser.parse_args(["r", "--strength", "--list"])
+
+
+@pytest.mark.parametrize("code", [0, 141])
+def test_the_exit_code_is_the_commands_whatever_its_reader_left_unread(code):
+    script = (
+        "import sys\nfrom kerasgan import cli\n"
+        "def command(argv):\n"
+        "    sys.stdin.readline()\n"
+        "    sys.stdout.write('half a line, which is held back')\n"
+        f"    return {code}\n"
+        "sys.exit(cli.run(command, []))"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:
+        process.stdout.close()
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait(timeout=60) == code
