@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import errno
+import os
 import re
 import subprocess
 import sys
@@ -234,7 +235,8 @@ def test_the_exit_code_is_the_commands_whatever_its_reader_left_unread(code):
         "sys.exit(cli.run(command, []))"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:
+    held_back = os.environ | {"PYTHONUNBUFFERED": ""}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes, env=held_back) as process:
         process.stdout.close()
         process.stdin.write(b"\n")
         process.stdin.close()
