@@ -1,6 +1,7 @@
 """Small recipes and pictures that the tests share."""
 
 import dataclasses
+import functools
 import shutil
 import signal
 import sys
@@ -82,3 +83,16 @@ def peak() -> Callable[[Callable[[], object]], int]:
             tracemalloc.stop()
 
     return measure
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Directions found with few samples and few steps, and no network that looks at pictures."""
+    from kerasgan import contrast, discovery
+
+    drawn = functools.partial(discovery.draw_samples, count=400)
+    monkeypatch.setattr(discovery, "draw_samples", lambda generator, count=0: drawn(generator))
+    monkeypatch.setattr(
+        discovery, "train_scorer", functools.partial(discovery.train_scorer, steps=60)
+    )
+    monkeypatch.setattr(contrast, "VIEWS", {"pixels": contrast.VIEWS["pixels"]})

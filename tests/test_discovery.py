@@ -1,13 +1,12 @@
 """Directions found in samples of a generator whose latents are plain to see."""
 
-import functools
 import shutil
 
 import halves
 import numpy as np
 import pytest
 
-from kerasgan import contrast, data, directions, discovery, latents, saved, scorer
+from kerasgan import data, directions, discovery, latents, saved, scorer
 from kerasgan.conditions import Conditions
 from kerasgan.data import Pictures
 from kerasgan.directions import Direction
@@ -30,17 +29,6 @@ def own(generator, tmp_path):
     """The generator in a folder of the test's own."""
     shutil.copy(generator.file, tmp_path / "generator.keras")
     return saved.load(tmp_path)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Few samples, few steps, and no network that looks at pictures."""
-    drawn = functools.partial(discovery.draw_samples, count=400)
-    monkeypatch.setattr(discovery, "draw_samples", lambda generator, count=0: drawn(generator))
-    monkeypatch.setattr(
-        discovery, "train_scorer", functools.partial(discovery.train_scorer, steps=60)
-    )
-    monkeypatch.setattr(contrast, "VIEWS", {"pixels": contrast.VIEWS["pixels"]})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The command on tiny generators: strips, files, and what users get wrong."""
 
-import functools
 import json
 import shutil
 
@@ -10,7 +9,6 @@ import pytest
 from PIL import Image
 
 from kerasgan import (
-    contrast,
     directions,
     discovery,
     edit,
@@ -44,17 +42,6 @@ def run(tmp_path, file):
     }
     directions.write(saved.load(folder), known)
     return folder
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Few samples, few steps, and no network that looks at pictures."""
-    drawn = functools.partial(discovery.draw_samples, count=400)
-    monkeypatch.setattr(discovery, "draw_samples", lambda generator, count=0: drawn(generator))
-    monkeypatch.setattr(
-        discovery, "train_scorer", functools.partial(discovery.train_scorer, steps=60)
-    )
-    monkeypatch.setattr(contrast, "VIEWS", {"pixels": contrast.VIEWS["pixels"]})
 
 
 def read(path):
