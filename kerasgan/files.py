@@ -6,6 +6,7 @@ leaves the file of before or the new one, whole.
 
 import errno
 import json
+import math
 import os
 import shutil
 import stat
@@ -219,7 +220,8 @@ def read_json(path: Path, most: int) -> dict[str, Any]:
     """
     try:
         with open(path, "rb") as file:
-            content = file.read(most + 1)
+            # Not `most` at once: that much memory would be taken for a file of a few bytes.
+            content = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
@@ -232,14 +234,15 @@ def read_json(path: Path, most: int) -> dict[str, Any]:
     return values
 
 
-def parse_json(content: bytes) -> Any:
+def parse_json(content: bytes, finite: bool = True) -> Any:
     """Reads JSON that may come from anywhere.
 
     Args:
         content: UTF-8, of a length that has been looked at.
+        finite: whether NaN and infinities, which Python writes as words, are refused.
 
     Returns:
-        What it says: no deeper than `MAX_DEPTH`, with no number that is not finite.
+        What it says: no deeper than `MAX_DEPTH`.
 
     Raises:
         Damaged: it is no such JSON; the reason names a line.
@@ -250,14 +253,14 @@ def parse_json(content: bytes) -> Any:
         line = content.count(b"\n", 0, error.start) + 1
         raise Damaged(f"line {line} has a byte that is no UTF-8") from error
     try:
-        values = json.loads(text, parse_constant=_no_number)
+        values = json.loads(text, parse_constant=_no_number if finite else float)
     except json.JSONDecodeError as error:
         raise Damaged(f"line {error.lineno} is no JSON: {error.msg}") from error
     except RecursionError as error:
         raise Damaged("it has too many brackets in brackets") from error
     except ValueError as error:  # a number of thousands of digits
         raise Damaged(f"it is no JSON: {first_line(error)}") from error
-    _require_plain(values)
+    _require_plain(values, finite)
     return values
 
 
@@ -265,7 +268,7 @@ def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no number")
 
 
-def _require_plain(values: Any) -> None:
+def _require_plain(values: Any, finite: bool) -> None:
     """Raises `Damaged` for values in too many others, and for numbers beyond what counts here."""
     waiting = [(values, 1)]
     while waiting:
@@ -276,6 +279,8 @@ def _require_plain(values: Any) -> None:
             inner = value.values() if isinstance(value, dict) else value
             waiting += [(each, depth + 1) for each in inner if not isinstance(each, str)]
         elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
+            if not finite and (value != value or abs(value) == math.inf):
+                continue
             raise Damaged(f"it has the number {str(value)[:40]}, which is too large")
 
 

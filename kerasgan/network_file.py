@@ -227,7 +227,7 @@ def _read_json(archive: ZipFile, name: str, file: Path, kind: str) -> Any:
     if not 0 < len(text) <= most:
         raise damaged(file, kind, f"whose {name} is not of 1 to {most} bytes")
     try:
-        return parse_json(text)
+        return parse_json(text, finite=False)
     except Damaged as error:
         raise damaged(file, kind, f"whose {name} is no JSON that is read: {error}") from error
 
