@@ -30,6 +30,7 @@ from kerasgan.directions import ATTRIBUTE, Direction
 from kerasgan.log import Line
 from kerasgan.recipes import PRESETS
 from kerasgan.runs import Run
+from kerasgan.truncation import Truncated
 from kerasgan.watch import Evaluation
 
 DIM, SIDE = tiny_generators.DIM, tiny_generators.SIDE
@@ -223,13 +224,16 @@ def number(page, label, value):
     box.press("Enter")
 
 
-def faces(served, count, seed, scale=1.0, strength=0.0):
-    """What the generator draws, by its model alone."""
-    drawn = latents.draw(count, DIM, seed, scale)
+def faces(served, count, seed, variety=1.0, strength=0.0):
+    """What the generator draws, by its model alone where the variety is all of it."""
+    drawn = latents.draw(count, DIM, seed)
     length = np.linalg.norm(drawn, axis=1, keepdims=True)
     drawn = drawn + strength * length / DIM**0.5 * np.eye(DIM)[0]
     drawn *= length / np.linalg.norm(drawn, axis=1, keepdims=True)
-    return images.to_uint8(np.asarray(served.generator.model(drawn.astype(np.float32))))
+    drawn = drawn.astype(np.float32)
+    if variety != 1:
+        return Truncated(served.generator, variety).draw(drawn)
+    return images.to_uint8(np.asarray(served.generator.model(drawn)))
 
 
 def grid(served, count, *where):
