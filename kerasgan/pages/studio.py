@@ -46,6 +46,7 @@ from kerasgan.verdicts import FAKES, PICTURES, Verdicts
 HELD = 3  # generators in memory at once, with what belongs to them
 SEARCHES = 4  # kept of a generator: making one takes seconds
 COMPONENTS = 6  # of a generator, that are offered
+VARIETIES = 8  # kept of a generator: making one takes a second
 JUDGED = 256  # fakes that a picture's verdict is compared with
 
 Edits = Sequence[tuple[str, float]]  # names of attributes, and strengths in standard deviations
@@ -61,6 +62,7 @@ class Loaded:
         discriminator: its own; None where there is none.
         fakes: D's logits of the generator's own pictures, float32 (N,), once they are asked for.
         searches: those made, by what they are for, the latest last.
+        truncated: what draws with another variety, by that, the latest last.
     """
 
     generator: SavedGenerator
@@ -68,6 +70,7 @@ class Loaded:
     discriminator: verdicts.SavedDiscriminator | None
     fakes: np.ndarray | None = None
     searches: OrderedDict[Any, Search] = field(default_factory=OrderedDict)
+    truncated: dict[float, Truncated] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +194,7 @@ class Studio:
         self, loaded: Loaded, count: int, seed: int, variety: float = 1.0, edits: Edits = ()
     ) -> np.ndarray:
         """Draws new faces, uint8 (count, H, W, C); see `drawing.draw_many` and `_varied`."""
-        draws, scale = _varied(loaded.generator, variety)
+        draws, scale = _varied(loaded, variety)
         latents = latent_space.draw(count, loaded.generator.latent_dim, seed, scale)
         edited = Drawing(draws, _resolved(loaded, edits), self.turns)
         return edited.draw(latents, _drawn_conditions(loaded, count, seed))
@@ -206,7 +209,7 @@ class Studio:
         edits: Edits = (),
     ) -> Iterator[np.ndarray]:
         """Draws a walk past the first faces of a seed, frame by frame; see `drawing.draw_walk`."""
-        draws, scale = _varied(loaded.generator, variety)
+        draws, scale = _varied(loaded, variety)
         return drawing.draw_walk(
             Drawing(draws, _resolved(loaded, edits), self.turns),
             keys=keys,
@@ -424,19 +427,23 @@ def find_knobs(generator: SavedGenerator, cache: Path) -> dict[str, Direction | 
     return knobs
 
 
-def _varied(generator: SavedGenerator, variety: float) -> tuple[Draws, float]:
+def _varied(loaded: Loaded, variety: float) -> tuple[Draws, float]:
     """Returns what draws with a variety, and the factor on latents that does the rest.
 
     Latents are made shorter or longer where that changes anything; elsewhere features are brought
     nearer to their average, or farther from it.
 
     Args:
-        generator: that draws.
+        loaded: that draws.
         variety: 1 as it was trained, below 1 for tamer faces.
     """
-    if variety == 1 or not normalises(generator):
-        return generator, variety
-    return Truncated(generator, variety), 1.0
+    if variety == 1 or not normalises(loaded.generator):
+        return loaded.generator, variety
+    truncated = loaded.truncated.get(variety)
+    if truncated is None:  # for two visitors at once, each makes one, and the last is kept
+        truncated = Truncated(loaded.generator, variety)
+        loaded.truncated = dict([*loaded.truncated.items(), (variety, truncated)][-VARIETIES:])
+    return truncated, 1.0
 
 
 def _resolved(loaded: Loaded, edits: Edits) -> list[tuple[Direction | str, float]]:
